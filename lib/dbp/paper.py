@@ -64,7 +64,9 @@ def cell(paper: str, **where) -> Cell:
     return Cell(rows[0]["mean"], rows[0].get("std"), _document()[paper]["runs"])
 
 
-def verdict(ours: Cell | None, theirs: Cell, *, our_reference: Cell | None = None, their_reference: Cell | None = None) -> str:
+def verdict(
+    ours: Cell | None, theirs: Cell, *, our_reference: Cell | None = None, their_reference: Cell | None = None
+) -> str:
     """How our number stands to theirs, in one of four words.
 
     *matches*: Welch's 95 % interval for the difference of the two means contains 0. *same direction*: it does not, but

@@ -1,7 +1,6 @@
 """How is it trained? One resumable loop for classifiers; what is minimised is handed in as a function."""
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -109,8 +108,8 @@ def fit_classifier(
         progress: show a bar.
 
     Returns:
-        The history: one dict an epoch, with `epoch`, the mean of every term, `validation_accuracy`, `seconds` and what
-        `probe` returns. Row 0 is before training and holds the probe and the validation accuracy only.
+        The history: one dict an epoch, with `epoch`, the mean of every term, `validation_accuracy` and what `probe`
+        returns. Row 0 is before training and holds the probe and the validation accuracy only.
 
     Raises:
         ValueError: an empty split.
@@ -125,10 +124,9 @@ def fit_classifier(
     history = _resume(checkpoint, model, optimizer, generator) or [_measure(model, validation, probe, {"epoch": 0})]
     bar = tqdm(total=settings.max_epochs, initial=len(history) - 1, unit="epoch", disable=not progress, leave=False)
     while not should_stop([row["validation_accuracy"] for row in history[1:]], settings):
-        start = time.perf_counter()
-        row = {"epoch": len(history), **_epoch(model, optimizer, images, labels, settings, objective, generator, len(history))}
-        row = _measure(model, validation, probe, row) | {"seconds": time.perf_counter() - start}
-        history.append(row)
+        epoch = len(history)
+        row = {"epoch": epoch, **_epoch(model, optimizer, images, labels, settings, objective, generator, epoch)}
+        history.append(row := _measure(model, validation, probe, row))
         if checkpoint is not None:
             checkpoint.save(_state(model, optimizer, generator), {"history": history})
         if report is not None:
