@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from dbp import data, penalties, sweep
 from dbp.attacks import evaluate, fgsm, pgd
 from dbp.device import choose
-from dbp.metrics import accuracy
+from dbp.metrics import accuracy, jacobian_l1_norm
 from dbp.models.classifiers import CLASSIFIERS, build_classifier
 from dbp.profiles import Profile
 from dbp.training import ClassifierTraining, Objective, fit_classifier
@@ -97,7 +97,8 @@ def plan(profile: Profile) -> list[Config]:
 
 def roots(config: Config) -> list[Callable]:
     """What a run reaches by name only, for the code fingerprint."""
-    return [CLASSIFIERS[config.model]]
+    penalty = [penalties.JACOBIAN_L1[config.estimator]] if config.lam else []
+    return [CLASSIFIERS[config.model], *penalty]
 
 
 def results(profile: str | Profile = "laptop", **options):
@@ -140,8 +141,8 @@ def flatness_probe(x: Tensor, y: Tensor, eps: float) -> Callable[[nn.Module], di
         x_adv = fgsm(model, x, y, eps)
         with torch.no_grad():
             delta = (model(x_adv).softmax(1) - model(x).softmax(1)).abs().sum(1)  # Delta of P2 Fig. 1
-        return {"delta": float(delta.mean()), "norm_clean": _jacobian_norm(model, x, "softmax"),
-                "norm_adversarial": _jacobian_norm(model, x_adv, "softmax")}
+        return {"delta": float(delta.mean()), "norm_clean": float(jacobian_l1_norm(model, x).mean()),
+                "norm_adversarial": float(jacobian_l1_norm(model, x_adv).mean())}
 
     return probe
 
@@ -180,7 +181,8 @@ def measure(model: nn.Module, test: data.Split, config: Config) -> dict[str, flo
         result = evaluate(model, few, few_labels, attacks)
         found |= {name: result.accuracy(name) for name in attacks} | {f"worst_{eps}": float(result.worst.float().mean())}
     found["clean_few"] = accuracy(model, few, few_labels)
-    return found | {f"jacobian_{outputs}": _jacobian_norm(model, few, outputs) for outputs in ("softmax", "logits")}
+    norms = {name: jacobian_l1_norm(model, few, outputs=name).mean() for name in ("softmax", "logits")}
+    return found | {f"jacobian_{name}": float(norm) for name, norm in norms.items()}
 
 
 def _fgsm(eps: float):
@@ -197,9 +199,3 @@ def _pgd(eps: float, loss: str, config: Config):
         return pgd(model, x, y, eps, steps=config.pgd_steps, restarts=config.pgd_restarts, loss=loss, generator=generator)
 
     return attack
-
-
-def _jacobian_norm(model: nn.Module, x: Tensor, outputs: str) -> float:
-    x = x.detach().clone().requires_grad_()
-    logits = model(x)
-    return float(penalties.jacobian_l1(logits.softmax(1) if outputs == "softmax" else logits, x).mean().detach())

@@ -1,0 +1,214 @@
+"""Attacks on a classifier: one gradient step, many, with restarts, borrowed from another model, or plain noise.
+
+Each takes (model, images, labels, budget) and returns adversarial images that are detached, inside the ball around the
+images and inside `bounds`. Only the gradient with respect to the input is taken: parameters, their `.grad`, buffers and
+the train/eval mode are as they were.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from dbp.attacks.inputs import (
+    check_budget,
+    check_call,
+    check_choice,
+    check_count,
+    check_generator,
+    check_logits,
+    untouched,
+)
+from dbp.attacks.losses import cross_entropy, dlr, margin
+
+NORMS = ("linf", "l2")
+LOSS_NAMES = ("cross_entropy", "margin", "dlr")
+
+
+def fgsm(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
+    loss: str = "cross_entropy", bounds: tuple[float, float] = (0.0, 1.0),
+) -> Tensor:
+    """One step of size eps along the sign of the loss gradient (Goodfellow et al. 2015; P2 Section 3).
+
+    Args:
+        model: images to logits, [B, C].
+        x: images, [B, ...], inside `bounds`.
+        y: labels, [B]; pass `model(x).argmax(1)` to attack what the model says instead of what is true.
+        eps: L-infinity budget in units of the pixel range; one number, or one an example, [B].
+        loss: "cross_entropy", "margin" or "dlr".
+        bounds: smallest and largest pixel.
+
+    Returns:
+        Adversarial images, like x.
+
+    Raises:
+        TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, after it.
+    """
+    budget = check_call(x, y, eps, bounds)
+    check_choice("loss", loss, LOSS_NAMES)
+    x = x.detach()
+    with untouched(model):
+        gradient = _input_gradient(model, x, y, loss, samples=1)
+    return (x + budget * gradient.sign()).clamp(*bounds)
+
+
+def bim(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
+    steps: int = 10, step_size: float | Tensor | None = None, **options,
+) -> Tensor:
+    """FGSM in small steps from the image itself (Kurakin et al. 2017): PGD without a random start.
+
+    Args:
+        steps: number of steps.
+        step_size: of each; by default eps / steps.
+        options: of `pgd`; the other arguments are those of `fgsm`.
+    """
+    check_count("steps", steps)
+    step_size = eps / steps if step_size is None else step_size
+    return pgd(model, x, y, eps, steps=steps, step_size=step_size, random_start=False, **options)
+
+
+def pgd(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
+    steps: int = 40, step_size: float | Tensor | None = None, restarts: int = 1, random_start: bool = True, norm: str = "linf",
+    loss: str = "cross_entropy", targeted: bool = False, samples: int = 1, bounds: tuple[float, float] = (0.0, 1.0),
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Projected gradient descent in the ball around the image (Madry et al. 2018; P1 Section 5.4).
+
+    Args:
+        model, x, y, eps, bounds: as of `fgsm`; with `targeted`, y is the class to reach.
+        steps: gradient steps a restart.
+        step_size: in units of the pixel range, one number or one an example; by default 2.5 eps / steps (Madry et al.).
+        restarts: independent tries; an example that has been fooled is not attacked again, and keeps what fooled it.
+        random_start: begin at a random point of the ball.
+        norm: "linf" or "l2" ball and steps.
+        loss: "cross_entropy", "margin" or "dlr".
+        samples: forward passes whose gradients are averaged in each step, for a model that draws random numbers.
+        generator: a CPU generator for the random starts; without one, seed 0.
+
+    Returns:
+        Adversarial images, like x: the last iterate of the first try that fooled the model, else of the first try.
+
+    Raises:
+        TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, as soon as it appears.
+    """
+    budget = check_call(x, y, eps, bounds)
+    check_choice("loss", loss, LOSS_NAMES)
+    check_choice("norm", norm, NORMS)
+    for name, value in (("steps", steps), ("restarts", restarts), ("samples", samples)):
+        check_count(name, value)
+    generator = check_generator(generator)
+    step = 2.5 * budget / steps if step_size is None else check_budget("step_size", step_size, x)
+    budget, step = (value.expand(len(x), *value.shape[1:]) for value in (budget, step))  # one an example
+    x = x.detach()
+    best, standing = x.clone(), torch.arange(len(x), device=x.device)
+    with untouched(model):
+        for restart in range(restarts):
+            start = _random_start(x, budget, norm, bounds, generator) if random_start else x
+            part = standing if restart else slice(None)
+            found = _climb(
+                model, x[part], y[part], start[part], budget[part], step[part], steps, norm, loss, targeted, samples, bounds
+            )
+            if restarts == 1:
+                return found
+            with torch.no_grad():
+                fooled = (model(found).argmax(1) == y[part]) == targeted
+            if restart == 0:
+                best = found.clone()
+            best[standing[fooled]] = found[fooled]
+            standing = standing[~fooled]
+            if not len(standing):
+                break
+    return best
+
+
+def random_noise(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
+    norm: str = "linf", draws: int = 1, bounds: tuple[float, float] = (0.0, 1.0), generator: torch.Generator | None = None,
+) -> Tensor:
+    """Noise of the full budget that never looks at a gradient: the least that any attack must beat.
+
+    L-infinity noise is eps times random signs; L2 noise is a random direction of length eps.
+
+    Args:
+        model, x, y, eps, bounds: as of `fgsm`.
+        norm: "linf" or "l2".
+        draws: tries; an example keeps the first that fools the model.
+        generator: a CPU generator; without one, seed 0.
+    """
+    budget = check_call(x, y, eps, bounds)
+    check_choice("norm", norm, NORMS)
+    check_count("draws", draws)
+    generator = check_generator(generator)
+    x = x.detach()
+    best, standing = x.clone(), torch.ones(len(x), dtype=torch.bool, device=x.device)
+    with untouched(model), torch.no_grad():
+        for _ in range(draws):
+            noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
+            noise = noise.sign() if norm == "linf" else noise / _length(noise)
+            noisy = (x + budget * noise).clamp(*bounds)
+            best = torch.where(_like(standing, x), noisy, best)
+            standing &= model(best).argmax(1) == y
+    return best
+
+
+def transfer(source: Callable[[Tensor], Tensor], attack: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """An attack that is made on `source` and handed to whatever model it is asked to fool: a black box for that model.
+
+    Args:
+        source: the model whose gradients are used.
+        attack: (model, x, y) -> adversarial images.
+
+    Returns:
+        A function (model, x, y) -> adversarial images that never looks at `model`.
+    """
+    return lambda model, x, y: attack(source, x, y)
+
+
+def _climb(model, x, y, adversarial, budget, step, steps, norm, loss, targeted, samples, bounds) -> Tensor:
+    direction = -1 if targeted else 1
+    for _ in range(steps):
+        gradient = direction * _input_gradient(model, adversarial, y, loss, samples)
+        if norm == "linf":
+            change = (adversarial + step * gradient.sign() - x).clamp(-budget, budget)
+        else:
+            change = adversarial + step * gradient / _length(gradient) - x
+            change = change * (budget / _length(change)).clamp(max=1)
+        adversarial = (x + change).clamp(*bounds)
+    return adversarial
+
+
+def _input_gradient(model, x: Tensor, y: Tensor, loss: str, samples: int) -> Tensor:
+    x = x.detach().requires_grad_()
+    total = 0.0
+    for _ in range(samples):
+        logits = model(x)
+        check_logits(logits, y)
+        values = cross_entropy(logits, y) if loss == "cross_entropy" else (margin if loss == "margin" else dlr)(logits, y)
+        total = total + values.sum()
+    (gradient,) = torch.autograd.grad(total, x)
+    if bool(torch.isnan(total)) or bool(torch.isnan(gradient.sum())):
+        raise ValueError(f"model must give a loss with a gradient, but {loss} or its gradient is NaN")
+    return gradient
+
+
+def _random_start(x: Tensor, budget: Tensor, norm: str, bounds, generator: torch.Generator) -> Tensor:
+    """Uniform in the ball. Drawn for all examples, so that an example's start does not depend on which still stand."""
+    if norm == "linf":
+        noise = 2 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 1
+    else:
+        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
+        radius = torch.rand(len(x), generator=generator, dtype=x.dtype) ** (1 / x[0].numel())
+        noise = noise / _length(noise) * _like(radius, x)
+    return (x + budget * noise.to(x.device)).clamp(*bounds)
+
+
+def _length(v: Tensor) -> Tensor:
+    """L2 norm of every example, shaped to divide it; never 0, so that a vanished gradient gives no step, not NaN."""
+    return _like(v.flatten(1).norm(dim=1).clamp(min=1e-12), v)
+
+
+def _like(values: Tensor, x: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (x.ndim - 1))

@@ -1,0 +1,68 @@
+"""How strong is the strongest? Runs several attacks on the same images and keeps, image by image, the worst."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What each attack left standing.
+
+    Attributes:
+        clean: right without an attack, bool [N].
+        correct: right under the attack of that name, bool [N] each; an image that is wrong anyway counts as wrong.
+    """
+
+    clean: Tensor
+    correct: dict[str, Tensor]
+
+    @property
+    def worst(self) -> Tensor:
+        """Right whatever the attack, bool [N]: the minimum over the attacks, image by image."""
+        return torch.stack([self.clean, *self.correct.values()]).all(0)
+
+    def accuracy(self, name: str) -> float:
+        """Share of images that are right without an attack and under the attack `name`."""
+        return float(self.correct[name].double().mean())
+
+
+def evaluate(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor,
+    attacks: Mapping[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]], *, batch_size: int = 1000,
+) -> Evaluation:
+    """Attack every image with every attack.
+
+    Args:
+        model: images to logits, [B, C].
+        x: images, [N, ...].
+        y: true labels, [N].
+        attacks: name to a function (model, x, y) -> adversarial images, like x.
+        batch_size: images an attack sees at once.
+
+    Returns:
+        Which images are right, clean and under each attack.
+
+    Raises:
+        ValueError: no images, labels of another number, batch_size below 1, or an attack that changes the shape.
+    """
+    if not len(x) or len(x) != len(y):
+        raise ValueError(f"x and y must hold the same number of examples, at least 1, but hold {len(x)} and {len(y)}")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
+    clean, correct = [], {name: [] for name in attacks}
+    for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
+        clean.append(_right(model, images, labels))
+        for name, attack in attacks.items():
+            found = attack(model, images, labels)
+            if found.shape != images.shape:
+                raise ValueError(f"attack {name!r} must return images {list(images.shape)}, but gave {list(found.shape)}")
+            correct[name].append(_right(model, found, labels) & clean[-1])
+    return Evaluation(torch.cat(clean), {name: torch.cat(parts) for name, parts in correct.items()})
+
+
+def _right(model, x: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        return (model(x).argmax(1) == y).cpu()

@@ -1,0 +1,108 @@
+"""Is the call sound? Each check is one line that names the argument, its value and what was expected, before any work."""
+
+import math
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+
+def check_call(x: Tensor, y: Tensor, eps: float | Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Check images, labels, budget and bounds; return the budget as a tensor that broadcasts against the images.
+
+    Args:
+        x: images, [B, ...], floating point, finite, inside `bounds`.
+        y: labels, [B], int64, at least 0.
+        eps: a budget at least 0: one number, or one an example, [B].
+        bounds: smallest and largest pixel.
+
+    Raises:
+        TypeError: an argument of the wrong type. ValueError: a value outside of what is expected.
+    """
+    _check_images(x, bounds)
+    _check_labels(y, x)
+    return check_budget("eps", eps, x)
+
+
+def check_choice(name: str, value: str, known) -> None:
+    """Raise ValueError unless `value` is one of `known`."""
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, but is {value!r}")
+
+
+def check_count(name: str, value: int) -> None:
+    """Raise unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a whole number, but is {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, but is {value}")
+
+
+def check_budget(name: str, value: float | Tensor, x: Tensor) -> Tensor:
+    """A length in units of the pixel range, one number or one an image, [B], as a tensor that broadcasts against x."""
+    if isinstance(value, Tensor):
+        if value.ndim and value.shape != x.shape[:1]:
+            raise ValueError(f"{name} must be a number or [{len(x)}], one an image, but has the shape {list(value.shape)}")
+    elif isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a number or a tensor, but is {value!r}")
+    budget = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    if not bool(torch.isfinite(budget).all()) or bool((budget < 0).any()):
+        raise ValueError(f"{name} must be finite and at least 0, but its least value is {float(budget.min())}")
+    return budget.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def check_generator(generator) -> torch.Generator:
+    """The CPU generator to draw from: the given one, or a fresh one of seed 0."""
+    if generator is None:
+        return torch.Generator().manual_seed(0)
+    if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        raise TypeError(f"generator must be a torch.Generator on the CPU, but is {generator!r}")
+    return generator
+
+
+def check_logits(logits: Tensor, y: Tensor) -> None:
+    """Raise ValueError unless the model gave finite logits, [B, C], for labels below C."""
+    if logits.ndim != 2 or len(logits) != len(y):
+        raise ValueError(f"model must return logits [{len(y)}, C], but returned the shape {list(logits.shape)}")
+    if int(y.max()) >= logits.shape[1]:
+        raise ValueError(f"y must lie below {logits.shape[1]}, the number of classes, but reaches {int(y.max())}")
+
+
+@contextmanager
+def untouched(model):
+    """Give a model back as it was: an attack in training mode would move the running statistics of batch norm."""
+    buffers = list(model.buffers()) if isinstance(model, nn.Module) and model.training else []
+    before = [buffer.clone() for buffer in buffers]
+    try:
+        with torch.enable_grad():
+            yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in zip(buffers, before, strict=True):
+                buffer.copy_(value)
+
+
+def _check_images(x: Tensor, bounds: tuple[float, float]) -> None:
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"x must be a floating-point tensor, but is {x.dtype if isinstance(x, Tensor) else type(x).__name__}")
+    if x.ndim < 2 or not x.numel():
+        raise ValueError(f"x must be [B, ...] and not empty, but has the shape {list(x.shape)}")
+    low, high = bounds
+    if not low < high:
+        raise ValueError(f"bounds must be (low, high) with low below high, but are {bounds!r}")
+    least, most = (float(value) for value in x.detach().aminmax())
+    if math.isnan(least) or math.isnan(most):
+        raise ValueError("x must be finite, but holds NaN")
+    if least < low or most > high:
+        raise ValueError(
+            f"x must lie in [{low}, {high}], but its range is [{least:.4g}, {most:.4g}]; undo the normalisation first"
+        )
+
+
+def _check_labels(y: Tensor, x: Tensor) -> None:
+    if not isinstance(y, Tensor) or y.dtype != torch.int64:
+        raise TypeError(f"y must be an int64 tensor, but is {y.dtype if isinstance(y, Tensor) else type(y).__name__}")
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"y must have the shape [{len(x)}], one label an image, but has {list(y.shape)}")
+    if int(y.min()) < 0:
+        raise ValueError(f"y must be at least 0, but holds {int(y.min())}")

@@ -1,0 +1,102 @@
+"""Ours beside theirs: turns records into the rows of a published table, with mean, spread and verdict a cell."""
+
+from collections.abc import Mapping
+
+import pandas
+
+from dbp import paper
+from dbp.paper import Cell
+
+# Which measure of a record a published row is.
+P2_MEASURES = {"clean": "clean", "adv": "fgsm_0.3"}
+
+
+def summarise(frame: pandas.DataFrame, by: list[str], measure: str) -> dict[tuple, Cell]:
+    """Mean, standard deviation (n - 1) and number of seeds of an accuracy, in percent, a group.
+
+    Args:
+        frame: records, one row a run, with the columns `by` and `measure` (a share of 1).
+
+    Returns:
+        A `Cell` for each value of `by`; its `std` is None where there is one seed only.
+
+    Raises:
+        KeyError: a column is missing.
+        ValueError: a seed occurs twice in a group, which would count one run as two.
+    """
+    cells = {}
+    for key, group in frame.groupby(by, sort=False):
+        if group["seed"].duplicated().any():
+            raise ValueError(f"the records of {dict(zip(by, key, strict=True))} hold a seed twice: {sorted(group['seed'])}")
+        values = 100 * group[measure]
+        cells[key] = Cell(float(values.mean()), float(values.std()) if len(values) > 1 else None, len(values))
+    return cells
+
+
+def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """P2 Table 2, cell by cell, for every reading of the penalty (`unit`, `outputs`).
+
+    The effect of a lambda is counted from lambda = 0.1, the smallest one that the paper prints; our lambda = 0 has no
+    published cell beside it. Both sides' cells and the verdict's rule are those of `dbp.paper`.
+
+    Args:
+        frame: records of `l1_penalty`, as `dbp.records.load` gives them.
+
+    Returns:
+        One row a model, measure, lambda, unit and outputs, with the two cells (`ours`, `theirs`; None where there is
+        none) and the `verdict`. Readings without any record are left out.
+    """
+    readings = [reading for reading in frame.groupby(["unit", "outputs"]).groups if reading != ("none", "none")]
+    models = list(frame["model"].unique())
+    rows = []
+    for measure, column in P2_MEASURES.items():
+        ours = summarise(frame, ["model", "lam", "unit", "outputs"], column)
+        for model in models:
+            for unit, outputs in readings:
+                rows.append(_row(model, measure, 0.0, unit, outputs, ours.get((model, 0.0, "none", "none")), None, None, None))
+                reference = ours.get((model, 0.1, unit, outputs)), _theirs(model, measure, 0.1)
+                for lam in sorted(paper.table("P2", 2)["lam"].unique()):
+                    cell = ours.get((model, lam, unit, outputs))
+                    rows.append(_row(model, measure, lam, unit, outputs, cell, _theirs(model, measure, lam), *reference))
+    return pandas.DataFrame(rows)
+
+
+def as_text(cell: Cell | None) -> str:
+    """`18.2 ± 10.0`, `18.2 (one seed)`, or a dash for nothing; the number of decimals follows the spread."""
+    if cell is None:
+        return "–"
+    if cell.std is None:
+        return f"{cell.mean:.1f} (one seed)" if cell.n == 1 else f"{cell.mean:.1f}"
+    decimals = 2 if cell.std < 0.095 else 1
+    return f"{cell.mean:.{decimals}f} ± {cell.std:.{decimals}f}"
+
+
+def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple[str, str], str]) -> pandas.DataFrame:
+    """One printable table: a row a lambda; the paper's column, then ours and its verdict for every reading in `names`.
+
+    Args:
+        table: of `p2_table2`.
+        names: the heading of each reading (`unit`, `outputs`), in order.
+    """
+    part = table[(table["model"] == model) & (table["measure"] == measure)]
+    columns: dict[str, dict[float, str]] = {"λ": {}, "the paper": {}}
+    for (unit, outputs), name in names.items():
+        for row in part[(part["unit"] == unit) & (part["outputs"] == outputs)].sort_values("lam").itertuples():
+            columns["λ"][row.lam] = f"{row.lam:g}"
+            columns["the paper"][row.lam] = as_text(row.theirs)
+            columns.setdefault(name, {})[row.lam] = as_text(row.ours)
+            columns.setdefault(f"verdict: {name}", {})[row.lam] = row.verdict
+    return pandas.DataFrame(columns).reset_index(drop=True)
+
+
+def _row(model, measure, lam, unit, outputs, ours, theirs, our_reference, their_reference) -> dict:
+    if theirs is None:
+        verdict = "not in the paper"
+    else:
+        verdict = paper.verdict(ours, theirs, our_reference=our_reference, their_reference=their_reference)
+    return {"model": model, "measure": measure, "lam": lam, "unit": unit, "outputs": outputs, "ours": ours,
+            "theirs": theirs, "verdict": verdict}
+
+
+def _theirs(model: str, measure: str, lam: float) -> Cell:
+    return paper.cell("P2", table=2, model=model, measure=measure, lam=lam)

@@ -1,0 +1,1 @@
+"""Which network? Classifiers map images in [0, 1] to logits."""
