@@ -179,7 +179,7 @@ def measure(model: nn.Module, test: data.Split, config: Config) -> dict[str, flo
         attacks = {f"pgd_{loss}_{eps}": _pgd(eps, loss, config) for loss in ("cross_entropy", "margin")}
         attacks[f"fgsm_few_{eps}"] = _fgsm(eps)
         result = evaluate(model, few, few_labels, attacks)
-        found |= {name: result.accuracy(name) for name in attacks} | {f"worst_{eps}": float(result.worst.float().mean())}
+        found |= {name: result.accuracy(name) for name in attacks} | {f"worst_{eps}": float(result.worst.double().mean())}
     found["clean_few"] = accuracy(model, few, few_labels)
     norms = {name: jacobian_l1_norm(model, few, outputs=name).mean() for name in ("softmax", "logits")}
     return found | {f"jacobian_{name}": float(norm) for name, norm in norms.items()}
