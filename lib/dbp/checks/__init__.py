@@ -1,0 +1,26 @@
+"""Did I get it right? One check an exercise, by chapter.
+
+A check takes what the student wrote, raises an AssertionError whose message teaches, or returns a short "well done".
+"""
+
+from dbp.checks.adversarial_examples import (
+    fast_gradient_sign,
+    linear_robustness,
+    margin_loss,
+    projection,
+    worst_case_accuracy,
+)
+from dbp.checks.double_backpropagation import (
+    flat_ends,
+    free_pass,
+    input_gradient,
+    jacobian_penalty,
+    loss_gradient_penalty,
+)
+from dbp.checks.l1_penalty import penalised_loss, same_penalty, stopping_rule
+
+__all__ = [
+    "fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "worst_case_accuracy",
+    "flat_ends", "free_pass", "input_gradient", "jacobian_penalty", "loss_gradient_penalty",
+    "penalised_loss", "same_penalty", "stopping_rule",
+]  # fmt: skip
