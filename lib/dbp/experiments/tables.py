@@ -53,7 +53,8 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
         ours = summarise(frame, ["model", "lam", "unit", "outputs"], column)
         for model in models:
             for unit, outputs in readings:
-                rows.append(_row(model, measure, 0.0, unit, outputs, ours.get((model, 0.0, "none", "none")), None, None, None))
+                baseline = ours.get((model, 0.0, "none", "none"))
+                rows.append(_row(model, measure, 0.0, unit, outputs, baseline, None, None, None))
                 reference = ours.get((model, 0.1, unit, outputs)), _theirs(model, measure, 0.1)
                 for lam in sorted(paper.table("P2", 2)["lam"].unique()):
                     cell = ours.get((model, lam, unit, outputs))

@@ -1,0 +1,96 @@
+"""How does the L1 penalty act? The figures of chapter "A flat network" (P2 Figure 1 and Table 2)."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+
+from dbp.paper import Cell
+from dbp.plots.style import COLORS, Figure, theme
+
+PROGRESS = {
+    "delta": "how far the outputs move,\nfrom x to its twin",
+    "norm_clean": "slope at x\n(L1 norm of the Jacobian)",
+    "norm_adversarial": "slope at the twin\n(L1 norm of the Jacobian)",
+}
+
+
+def ideal_progress(histories: Mapping[str, Sequence[dict]], *, title: str, alt: str) -> Figure:
+    """P2 Figure 1 as measured: the outputs' distance and the slopes at both ends, epoch by epoch.
+
+    Args:
+        histories: method to the history of `dbp.training.fit_classifier` with the probe `flatness_probe`; the names are
+            keys of `COLORS`.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    with theme():
+        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), layout="constrained")
+        for ax, (measure, label) in zip(axes, PROGRESS.items(), strict=True):
+            for name, history in histories.items():
+                epochs, values = [row["epoch"] for row in history], [row[measure] for row in history]
+                ax.plot(epochs, values, color=COLORS[name], marker="o", markersize=3)
+                ax.annotate(name, (epochs[-1], values[-1]), xytext=(4, 0), textcoords="offset points",
+                            color=COLORS[name], va="center", annotation_clip=False)
+            ax.set(title=label, xlabel="epoch", ylim=(0, None))
+            ax.title.set(fontsize="medium", weight="normal")
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def lambda_path(
+    theirs: Mapping[float, Cell], ours: Mapping[str, Mapping[float, Cell]], *, ylabel: str, title: str, alt: str
+) -> Figure:
+    """An accuracy over lambda: one panel a reading of the penalty, with the paper's own points behind each.
+
+    Args:
+        theirs: lambda to the published cell, in percent.
+        ours: reading to its cells, lambda to mean and spread over seeds, in percent; lambda = 0 stands for no penalty.
+        ylabel: what is measured.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    lambdas = sorted({lam for cells in ours.values() for lam in cells} | set(theirs))
+    place = {lam: position for position, lam in enumerate(lambdas)}  # evenly spaced: 0 has no place on a log axis
+    with theme():
+        figure, axes = plt.subplots(1, len(ours), figsize=(7.2, 2.9), sharey=True, layout="constrained")
+        for ax, (name, cells) in zip(axes, ours.items(), strict=True):
+            _points(ax, place, theirs, COLORS["paper"], "s", "the paper")
+            _points(ax, place, cells, COLORS["penalised"], "o", "ours")
+            ax.set_title(name, fontsize="medium", weight="normal")
+            ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
+            ax.set(xlabel="λ", ylim=(0, 100))
+        axes[0].set_ylabel(ylabel)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def attack_ladder(cells: Mapping[str, Mapping[float, Cell]], *, title: str, alt: str) -> Figure:
+    """Accuracy over lambda under weaker and stronger attacks of the same budget, one line an attack.
+
+    Args:
+        cells: attack to its cells, lambda to mean and spread over seeds, in percent.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    lambdas = sorted({lam for line in cells.values() for lam in line})
+    place = {lam: position for position, lam in enumerate(lambdas)}
+    styles = zip(cells.items(), ("neutral", "fgsm", "pgd", "wrong"), ("D", "s", "o", "^"), strict=False)
+    with theme():
+        figure, ax = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
+        for (name, line), color, marker in styles:
+            _points(ax, place, line, COLORS[color], marker, name)
+            last = max(line)
+            ax.annotate(name, (place[last], line[last].mean), xytext=(8, 0), textcoords="offset points",
+                        color=COLORS[color], va="center", annotation_clip=False)
+        ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
+        ax.set(xlabel="λ", ylabel="accuracy in %", ylim=(0, 100))
+        ax.set_title(title)
+    return Figure(figure, alt)
+
+
+def _points(ax, place: Mapping[float, int], cells: Mapping[float, Cell], color: str, marker: str, label: str) -> None:
+    lambdas = sorted(cells)
+    ax.errorbar([place[lam] for lam in lambdas], [cells[lam].mean for lam in lambdas],
+                yerr=[cells[lam].std or 0 for lam in lambdas], color=color, marker=marker, markersize=4,
+                capsize=2, linewidth=1.2, label=label)
