@@ -1,0 +1,13 @@
+"""How does it look? Every figure of the book; each function takes an `alt` text and returns a `style.Figure`."""
+
+from dbp.plots.attacks import accuracy_over_eps, epsilon_rows, gradient_step, loss_over_steps, reported_and_true
+from dbp.plots.gradients import fields, first_order, hidden_cliff, input_gradient, row_estimates
+from dbp.plots.l1 import attack_ladder, ideal_progress, lambda_path
+from dbp.plots.style import COLORS, Figure, theme
+
+__all__ = [
+    "COLORS", "Figure", "theme",
+    "accuracy_over_eps", "epsilon_rows", "gradient_step", "loss_over_steps", "reported_and_true",
+    "fields", "first_order", "hidden_cliff", "input_gradient", "row_estimates",
+    "attack_ladder", "ideal_progress", "lambda_path",
+]  # fmt: skip

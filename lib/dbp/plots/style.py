@@ -1,0 +1,92 @@
+"""How does every figure look? One theme, one colour a method in the whole book, and an alt text that travels along."""
+
+import base64
+import html
+import io
+from contextlib import contextmanager
+
+import matplotlib.figure
+import matplotlib.pyplot as plt
+
+# Okabe and Ito's colours, which readers with any kind of colour blindness can tell apart; the same method has the same
+# colour in the whole book.
+COLORS = {
+    "plain": "#0072B2",
+    "penalised": "#D55E00",
+    "attached": "#D55E00",
+    "detached": "#009E73",
+    "paper": "#767676",
+    "fgsm": "#E69F00",
+    "pgd": "#D55E00",
+    "mlp": "#0072B2",
+    "lenet": "#009E73",
+    "wrong": "#AA3377",
+    "neutral": "#767676",
+    "ink": "#222222",
+}
+
+THEME = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#555555",
+    "axes.labelcolor": COLORS["ink"],
+    "text.color": COLORS["ink"],
+    "xtick.color": "#444444",
+    "ytick.color": "#444444",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titleweight": "bold",
+    "axes.titlesize": 11,
+    "figure.titleweight": "bold",
+    "figure.titlesize": 11,
+    "font.size": 10,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "image.cmap": "gray",
+}
+
+
+@contextmanager
+def theme():
+    """Draw in the book's style inside of `with theme():`; matplotlib's own settings are as before afterwards."""
+    with plt.rc_context(THEME):
+        yield
+
+
+class Figure:
+    """A finished figure with its alt text: what is seen, for those who do not see it.
+
+    In a notebook it shows as an HTML image with that alt text, on a light ground of its own, so that it can be read on a
+    dark page too.
+
+    Args:
+        figure: a matplotlib figure; it is closed, so that it is not shown twice.
+        alt: what is seen; not "figure".
+
+    Raises:
+        ValueError: an alt text that is too short to say anything.
+    """
+
+    DPI = 150
+
+    def __init__(self, figure: matplotlib.figure.Figure, alt: str) -> None:
+        if len(alt.split()) < 5:
+            raise ValueError(f"alt must say in a few words what is seen, but is {alt!r}")
+        self.figure, self.alt = figure, " ".join(alt.split())
+        plt.close(figure)
+
+    def png(self) -> bytes:
+        """The picture, without the date that would make two equal pictures differ."""
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=self.DPI, metadata={"Software": None})
+        return buffer.getvalue()
+
+    def _repr_html_(self) -> str:
+        width = round(self.figure.get_figwidth() * 100)
+        data = base64.b64encode(self.png()).decode()
+        style = f"width:{width}px;max-width:100%;height:auto;background:white;border-radius:6px;padding:6px"
+        return f'<img alt="{html.escape(self.alt, quote=True)}" style="{style}" src="data:image/png;base64,{data}">'
+
+    def __repr__(self) -> str:
+        return f"[Figure: {self.alt}]"
