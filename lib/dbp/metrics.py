@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from dbp.attacks.inputs import check_count, check_examples, untouched
+
 
 def accuracy(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, batch_size: int = 1000) -> float:
     """Share of the images, [N, ...], whose largest logit is at the label, [N].
@@ -14,11 +16,11 @@ def accuracy(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, batch_s
     Raises:
         ValueError: no images, or another number of labels.
     """
-    if not len(x) or len(x) != len(y):
-        raise ValueError(f"x and y must hold the same number of examples, at least 1, but hold {len(x)} and {len(y)}")
+    check_examples(x, y)
+    check_count("batch_size", batch_size)
     device = _device_of(model, x)
     right = 0
-    with torch.no_grad():
+    with untouched(model), torch.no_grad():
         for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
             right += int((model(images.to(device)).argmax(1) == labels.to(device)).sum())
     return right / len(y)

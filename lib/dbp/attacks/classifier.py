@@ -11,18 +11,17 @@ import torch
 from torch import Tensor
 
 from dbp.attacks.inputs import (
-    check_budget,
     check_call,
     check_choice,
     check_count,
     check_generator,
     check_logits,
+    check_step,
     untouched,
 )
-from dbp.attacks.losses import cross_entropy, dlr, margin
+from dbp.attacks.losses import LOSSES, attack_loss
 
 NORMS = ("linf", "l2")
-LOSS_NAMES = ("cross_entropy", "margin", "dlr")
 
 
 def fgsm(
@@ -46,7 +45,7 @@ def fgsm(
         TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, after it.
     """
     budget = check_call(x, y, eps, bounds)
-    check_choice("loss", loss, LOSS_NAMES)
+    check_choice("loss", loss, LOSSES)
     x = x.detach()
     with untouched(model):
         gradient = _input_gradient(model, x, y, loss, samples=1)
@@ -64,16 +63,17 @@ def bim(
         step_size: of each; by default eps / steps.
         options: of `pgd`; the other arguments are those of `fgsm`.
     """
+    budget = check_call(x, y, eps, options.get("bounds", (0.0, 1.0)))
     check_count("steps", steps)
-    step_size = eps / steps if step_size is None else step_size
+    step_size = budget.flatten() / steps if step_size is None else step_size
     return pgd(model, x, y, eps, steps=steps, step_size=step_size, random_start=False, **options)
 
 
 def pgd(
     model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
-    steps: int = 40, step_size: float | Tensor | None = None, restarts: int = 1, random_start: bool = True, norm: str = "linf",
-    loss: str = "cross_entropy", targeted: bool = False, samples: int = 1, bounds: tuple[float, float] = (0.0, 1.0),
-    generator: torch.Generator | None = None,
+    steps: int = 40, step_size: float | Tensor | None = None, restarts: int = 1, random_start: bool = True,
+    norm: str = "linf", loss: str = "cross_entropy", targeted: bool = False, samples: int = 1,
+    bounds: tuple[float, float] = (0.0, 1.0), generator: torch.Generator | None = None,
 ) -> Tensor:
     """Projected gradient descent in the ball around the image (Madry et al. 2018; P1 Section 5.4).
 
@@ -95,12 +95,14 @@ def pgd(
         TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, as soon as it appears.
     """
     budget = check_call(x, y, eps, bounds)
-    check_choice("loss", loss, LOSS_NAMES)
+    check_choice("loss", loss, LOSSES)
     check_choice("norm", norm, NORMS)
     for name, value in (("steps", steps), ("restarts", restarts), ("samples", samples)):
         check_count(name, value)
     generator = check_generator(generator)
-    step = 2.5 * budget / steps if step_size is None else check_budget("step_size", step_size, x)
+    if restarts > 1 and not random_start:
+        raise ValueError(f"restarts must be 1 where random_start is False, but is {restarts}: all would be the same")
+    step = 2.5 * budget / steps if step_size is None else check_step(step_size, x, budget)
     budget, step = (value.expand(len(x), *value.shape[1:]) for value in (budget, step))  # one an example
     x = x.detach()
     best, standing = x.clone(), torch.arange(len(x), device=x.device)
@@ -109,12 +111,14 @@ def pgd(
             start = _random_start(x, budget, norm, bounds, generator) if random_start else x
             part = standing if restart else slice(None)
             found = _climb(
-                model, x[part], y[part], start[part], budget[part], step[part], steps, norm, loss, targeted, samples, bounds
+                model, x[part], y[part], start[part], budget[part], step[part],
+                steps=steps, norm=norm, loss=loss, targeted=targeted, samples=samples, bounds=bounds,
             )
             if restarts == 1:
                 return found
             with torch.no_grad():
-                fooled = (model(found).argmax(1) == y[part]) == targeted
+                logits = sum(model(found) for _ in range(samples))
+                fooled = (logits.argmax(1) == y[part]) == targeted
             if restart == 0:
                 best = found.clone()
             best[standing[fooled]] = found[fooled]
@@ -126,7 +130,8 @@ def pgd(
 
 def random_noise(
     model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
-    norm: str = "linf", draws: int = 1, bounds: tuple[float, float] = (0.0, 1.0), generator: torch.Generator | None = None,
+    norm: str = "linf", draws: int = 1, bounds: tuple[float, float] = (0.0, 1.0),
+    generator: torch.Generator | None = None,
 ) -> Tensor:
     """Noise of the full budget that never looks at a gradient: the least that any attack must beat.
 
@@ -167,30 +172,31 @@ def transfer(source: Callable[[Tensor], Tensor], attack: Callable[..., Tensor]) 
     return lambda model, x, y: attack(source, x, y)
 
 
-def _climb(model, x, y, adversarial, budget, step, steps, norm, loss, targeted, samples, bounds) -> Tensor:
-    direction = -1 if targeted else 1
+def _climb(model, x, y, adversarial, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Tensor:
+    """Step, back into the ball, back into the bounds, in the order of operations that the field's libraries share."""
+    limit = budget.expand_as(x).contiguous()  # of full size, since clamping against a broadcast limit is slow
+    step = (-step if targeted else step).expand_as(x).contiguous()
     for _ in range(steps):
-        gradient = direction * _input_gradient(model, adversarial, y, loss, samples)
+        gradient = _input_gradient(model, adversarial, y, loss, samples)
         if norm == "linf":
-            change = (adversarial + step * gradient.sign() - x).clamp(-budget, budget)
+            change = gradient.sign().mul_(step).add_(adversarial).sub_(x).clamp_(-limit, limit)
         else:
-            change = adversarial + step * gradient / _length(gradient) - x
-            change = change * (budget / _length(change)).clamp(max=1)
-        adversarial = (x + change).clamp(*bounds)
+            change = (gradient / _length(gradient)).mul_(step).add_(adversarial).sub_(x)
+            change *= (budget / _length(change)).clamp(max=1)
+        adversarial = change.add_(x).clamp_(*bounds)
     return adversarial
 
 
 def _input_gradient(model, x: Tensor, y: Tensor, loss: str, samples: int) -> Tensor:
     x = x.detach().requires_grad_()
-    total = 0.0
+    total = torch.zeros((), dtype=x.dtype, device=x.device)
     for _ in range(samples):
         logits = model(x)
         check_logits(logits, y)
-        values = cross_entropy(logits, y) if loss == "cross_entropy" else (margin if loss == "margin" else dlr)(logits, y)
-        total = total + values.sum()
+        total = total + attack_loss(loss, logits, y).sum()
     (gradient,) = torch.autograd.grad(total, x)
-    if bool(torch.isnan(total)) or bool(torch.isnan(gradient.sum())):
-        raise ValueError(f"model must give a loss with a gradient, but {loss} or its gradient is NaN")
+    if bool(torch.isnan(total.detach() + gradient.sum())):  # sign(NaN) is 0: the attack would stand still in silence
+        raise ValueError(f"model must give a loss with a gradient, but its {loss} or the gradient of it is NaN")
     return gradient
 
 

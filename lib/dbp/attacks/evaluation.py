@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dbp.attacks.inputs import check_count, check_examples, untouched
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -48,21 +50,19 @@ def evaluate(
     Raises:
         ValueError: no images, labels of another number, batch_size below 1, or an attack that changes the shape.
     """
-    if not len(x) or len(x) != len(y):
-        raise ValueError(f"x and y must hold the same number of examples, at least 1, but hold {len(x)} and {len(y)}")
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1, but is {batch_size}")
+    check_examples(x, y)
+    check_count("batch_size", batch_size)
     clean, correct = [], {name: [] for name in attacks}
     for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
         clean.append(_right(model, images, labels))
         for name, attack in attacks.items():
             found = attack(model, images, labels)
             if found.shape != images.shape:
-                raise ValueError(f"attack {name!r} must return images {list(images.shape)}, but gave {list(found.shape)}")
+                raise ValueError(f"attack {name!r} must return {list(images.shape)}, but gave {list(found.shape)}")
             correct[name].append(_right(model, found, labels) & clean[-1])
     return Evaluation(torch.cat(clean), {name: torch.cat(parts) for name, parts in correct.items()})
 
 
 def _right(model, x: Tensor, y: Tensor) -> Tensor:
-    with torch.no_grad():
+    with untouched(model), torch.no_grad():
         return (model(x).argmax(1) == y).cpu()

@@ -1,4 +1,4 @@
-"""Is the call sound? Each check is one line that names the argument, its value and what was expected, before any work."""
+"""Is the call sound? Every error is one line, before any work: the argument, its value and what was expected."""
 
 import math
 from contextlib import contextmanager
@@ -19,9 +19,42 @@ def check_call(x: Tensor, y: Tensor, eps: float | Tensor, bounds: tuple[float, f
     Raises:
         TypeError: an argument of the wrong type. ValueError: a value outside of what is expected.
     """
-    _check_images(x, bounds)
-    _check_labels(y, x)
+    check_examples(x, y)
+    check_bounds(x, bounds)
     return check_budget("eps", eps, x)
+
+
+def check_examples(x: Tensor, y: Tensor) -> None:
+    """Raise unless x is a floating-point [B, ...] that is not empty, and y int64 labels, [B], on the same device."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        raise TypeError(f"x must be a floating-point tensor, but is {_kind(x)}")
+    if x.ndim < 2 or not x.numel():
+        raise ValueError(f"x must be [B, ...] and not empty, but has the shape {list(x.shape)}")
+    if not isinstance(y, Tensor) or y.dtype != torch.int64:
+        raise TypeError(f"y must be an int64 tensor, but is {_kind(y)}")
+    if y.shape != x.shape[:1]:
+        raise ValueError(f"y must have the shape [{len(x)}], one label an image, but has {list(y.shape)}")
+    if y.device != x.device:
+        raise ValueError(f"y must be on the device of x, {x.device}, but is on {y.device}")
+    if int(y.min()) < 0:
+        raise ValueError(f"y must be at least 0, but holds {int(y.min())}")
+
+
+def check_bounds(x: Tensor, bounds: tuple[float, float]) -> None:
+    """Raise unless bounds are (low, high), and every pixel of x lies between them."""
+    try:
+        low, high = (float(bound) for bound in bounds)
+    except (TypeError, ValueError):
+        raise TypeError(f"bounds must be two numbers (low, high), but are {bounds!r}") from None
+    if not low < high:
+        raise ValueError(f"bounds must be (low, high) with low below high, but are {bounds!r}")
+    least, most = (float(value) for value in x.detach().aminmax())
+    if math.isnan(least) or math.isnan(most):
+        raise ValueError("x must be finite, but holds NaN")
+    if least < low or most > high:
+        raise ValueError(
+            f"x must lie in [{low}, {high}], but its range is [{least:.4g}, {most:.4g}]; undo the normalisation first"
+        )
 
 
 def check_choice(name: str, value: str, known) -> None:
@@ -42,13 +75,21 @@ def check_budget(name: str, value: float | Tensor, x: Tensor) -> Tensor:
     """A length in units of the pixel range, one number or one an image, [B], as a tensor that broadcasts against x."""
     if isinstance(value, Tensor):
         if value.ndim and value.shape != x.shape[:1]:
-            raise ValueError(f"{name} must be a number or [{len(x)}], one an image, but has the shape {list(value.shape)}")
+            raise ValueError(f"{name} must be a number or [{len(x)}], one an image, but has shape {list(value.shape)}")
     elif isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number or a tensor, but is {value!r}")
-    budget = torch.as_tensor(value, dtype=x.dtype, device=x.device)
+    budget = torch.as_tensor(value, dtype=x.dtype, device=x.device).detach()
     if not bool(torch.isfinite(budget).all()) or bool((budget < 0).any()):
         raise ValueError(f"{name} must be finite and at least 0, but its least value is {float(budget.min())}")
     return budget.reshape(-1, *[1] * (x.ndim - 1))
+
+
+def check_step(value: float | Tensor, x: Tensor, budget: Tensor) -> Tensor:
+    """A step size: a length like the budget, and above 0 wherever the budget is."""
+    step = check_budget("step_size", value, x)
+    if bool(((step == 0) & (budget > 0)).any()):
+        raise ValueError("step_size must be above 0, but is 0.0")
+    return step
 
 
 def check_generator(generator) -> torch.Generator:
@@ -70,39 +111,17 @@ def check_logits(logits: Tensor, y: Tensor) -> None:
 
 @contextmanager
 def untouched(model):
-    """Give a model back as it was: an attack in training mode would move the running statistics of batch norm."""
-    buffers = list(model.buffers()) if isinstance(model, nn.Module) and model.training else []
-    before = [buffer.clone() for buffer in buffers]
+    """Give a model back as it was: a forward pass in training mode moves the running statistics of batch norm."""
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()] if isinstance(model, nn.Module) else []
     try:
         with torch.enable_grad():
             yield
     finally:
-        with torch.no_grad():
-            for buffer, value in zip(buffers, before, strict=True):
-                buffer.copy_(value)
+        for buffer, value in before:
+            if not torch.equal(buffer, value):  # writing back what did not change would spoil a graph that saved it
+                with torch.no_grad():
+                    buffer.copy_(value)
 
 
-def _check_images(x: Tensor, bounds: tuple[float, float]) -> None:
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError(f"x must be a floating-point tensor, but is {x.dtype if isinstance(x, Tensor) else type(x).__name__}")
-    if x.ndim < 2 or not x.numel():
-        raise ValueError(f"x must be [B, ...] and not empty, but has the shape {list(x.shape)}")
-    low, high = bounds
-    if not low < high:
-        raise ValueError(f"bounds must be (low, high) with low below high, but are {bounds!r}")
-    least, most = (float(value) for value in x.detach().aminmax())
-    if math.isnan(least) or math.isnan(most):
-        raise ValueError("x must be finite, but holds NaN")
-    if least < low or most > high:
-        raise ValueError(
-            f"x must lie in [{low}, {high}], but its range is [{least:.4g}, {most:.4g}]; undo the normalisation first"
-        )
-
-
-def _check_labels(y: Tensor, x: Tensor) -> None:
-    if not isinstance(y, Tensor) or y.dtype != torch.int64:
-        raise TypeError(f"y must be an int64 tensor, but is {y.dtype if isinstance(y, Tensor) else type(y).__name__}")
-    if y.shape != x.shape[:1]:
-        raise ValueError(f"y must have the shape [{len(x)}], one label an image, but has {list(y.shape)}")
-    if int(y.min()) < 0:
-        raise ValueError(f"y must be at least 0, but holds {int(y.min())}")
+def _kind(value) -> str:
+    return str(value.dtype) if isinstance(value, Tensor) else type(value).__name__

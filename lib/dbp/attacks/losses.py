@@ -3,6 +3,15 @@
 from torch import Tensor
 from torch.nn import functional as F
 
+LOSSES = ("cross_entropy", "margin", "dlr")
+
+
+def attack_loss(name: str, logits: Tensor, y: Tensor) -> Tensor:
+    """The loss of that name, one of `LOSSES`, for each example. Args: logits [B, C], y [B]. Returns [B]."""
+    if name == "cross_entropy":
+        return cross_entropy(logits, y)
+    return margin(logits, y) if name == "margin" else dlr(logits, y)
+
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     """The cross-entropy of the label, in nats. Args: logits [B, C], y [B]. Returns [B] (Goodfellow et al. 2015)."""
@@ -28,5 +37,3 @@ def dlr(logits: Tensor, y: Tensor) -> Tensor:
 def _without(logits: Tensor, y: Tensor) -> Tensor:
     return logits.scatter(1, y[:, None], float("-inf"))
 
-
-LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}

@@ -80,7 +80,7 @@ class LeNet(nn.Sequential):
 
 
 class CvNet(nn.Sequential):
-    """A plain convolutional network for 32 x 32 colour images, in the place of P1's "designed convolutional network CvNet".
+    """A plain convolutional network for 32 x 32 colour images, in the place of P1's "designed" network CvNet.
 
     P1 leaves its CvNet to a supplement that is not to be had, and prints its accuracy on SVHN only (Section 5.4). This
     one is ours: three blocks of convolution and pooling and two linear layers, without batch statistics.
@@ -100,7 +100,7 @@ CLASSIFIERS = {"A": ModelA, "B": ModelB, "C": ModelC, "mlp": MLP, "lenet": LeNet
 
 
 def build_classifier(name: str, *, seed: int) -> nn.Module:
-    """A freshly initialised classifier; the same seed gives the same weights, and the global random state stays as it is.
+    """A freshly initialised classifier: the same seed gives the same weights, and torch's own random state stays.
 
     Raises:
         KeyError: no classifier of that name.
