@@ -5,6 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from dbp.checks.comparing import near, row, tensor
+
 
 def fast_gradient_sign(student: Callable[[nn.Module, Tensor, Tensor, float], Tensor]) -> str:
     """Exercise "One step, by hand": `student(model, x, y, eps)` is the untargeted FGSM inside [0, 1].
@@ -15,12 +17,12 @@ def fast_gradient_sign(student: Callable[[nn.Module, Tensor, Tensor, float], Ten
     model, x, y = _two_class_line(), torch.tensor([[0.5, 0.95, 0.3], [0.5, 0.02, 0.3]]), torch.tensor([0, 1])
     # Example 0 gets safer along (1, -1, 0): uphill is (-1, 1, 0). For example 1 the signs are the other way round.
     step = 0.1 * torch.tensor([[-1.0, 1.0, 0.0], [1.0, -1.0, 0.0]])
-    found = _tensor(student(model, x.clone(), y, 0.1), x.shape)
-    if _near(found, (x - step).clamp(0, 1)):
+    found = tensor(student(model, x.clone(), y, 0.1), x.shape)
+    if near(found, (x - step).clamp(0, 1)):
         raise AssertionError("the step went downhill, which makes the digit easier: an attack adds the sign to x")
-    if _near(found, x + step):
+    if near(found, x + step):
         raise AssertionError(f"found pixels from {found.min():.2f} to {found.max():.2f}: clip the result to [0, 1]")
-    if not _near(found, (x + step).clamp(0, 1)):
+    if not near(found, (x + step).clamp(0, 1)):
         moved = (found - x).abs().max()
         raise AssertionError(
             f"the largest change is {moved:.4f}, expected eps = 0.1 wherever the gradient is not 0 and [0, 1] allows;"
@@ -41,15 +43,15 @@ def projection(student: Callable[[Tensor, Tensor, float], Tensor]) -> str:
     """
     x, x_adv = torch.tensor([[0.05, 0.50, 0.95, 0.50]]), torch.tensor([[-0.30, 0.55, 1.40, 0.80]])
     expected = torch.tensor([[0.00, 0.55, 1.00, 0.60]])
-    found = _tensor(student(x_adv.clone(), x.clone(), 0.1), x.shape)
-    if _near(found, x_adv.clamp(0, 1)):
+    found = tensor(student(x_adv.clone(), x.clone(), 0.1), x.shape)
+    if near(found, x_adv.clamp(0, 1)):
         raise AssertionError("the result is an image, but up to 0.30 away from x (eps is 0.1): clip x_adv - x as well")
-    if _near(found, x + (x_adv - x).clamp(-0.1, 0.1)):
+    if near(found, x + (x_adv - x).clamp(-0.1, 0.1)):
         raise AssertionError(f"in the ball, but no image: its pixels go from {found.min():.2f} to {found.max():.2f}")
-    if _near(found, (x + 0.1 * (x_adv - x).sign()).clamp(0, 1)):
+    if near(found, (x + 0.1 * (x_adv - x).sign()).clamp(0, 1)):
         raise AssertionError("pixel 1 was inside the ball and must stay at 0.55: clip, do not push to the rim")
-    if not _near(found, expected):
-        raise AssertionError(f"found {_row(found)}, expected {_row(expected)}: clip each pixel on its own")
+    if not near(found, expected):
+        raise AssertionError(f"found {row(found)}, expected {row(expected)}: clip each pixel on its own")
     return "Well done: in the ball, in [0, 1], and pixels that were allowed have not moved."
 
 
@@ -61,16 +63,16 @@ def margin_loss(student: Callable[[Tensor, Tensor], Tensor]) -> str:
     """
     logits, y = torch.tensor([[2.0, 5.0, 1.0], [0.0, 1.0, -3.0]]), torch.tensor([1, 0])
     expected = torch.tensor([-3.0, 1.0])
-    found = _tensor(student(logits.clone(), y), y.shape)
-    if _near(found, -expected):
+    found = tensor(student(logits.clone(), y), y.shape)
+    if near(found, -expected):
         raise AssertionError("the wrong way round: the attacker raises the best wrong logit over the right one")
-    if _near(found, torch.tensor([0.0, 1.0])):
+    if near(found, torch.tensor([0.0, 1.0])):
         raise AssertionError("found 0 for an example that is right: leave the true class out of the maximum")
-    if not _near(found, expected):
-        raise AssertionError(f"found {_row(found)}, expected {_row(expected)}: best wrong logit minus the true logit")
+    if not near(found, expected):
+        raise AssertionError(f"found {row(found)}, expected {row(expected)}: best wrong logit minus the true logit")
     sure = torch.tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
     (gradient,) = torch.autograd.grad(student(sure, torch.tensor([0])).sum(), sure, allow_unused=True)
-    if gradient is None or not _near(gradient, torch.tensor([[-1.0, 1.0, 0.0]])):
+    if gradient is None or not near(gradient, torch.tensor([[-1.0, 1.0, 0.0]])):
         raise AssertionError("at logits (1000, 0, -1000) the gradient must be (-1, 1, 0): no softmax, no detach")
     return "Well done: this gradient stays alive however sure the model is."
 
@@ -137,18 +139,3 @@ def _two_class_line() -> nn.Module:
         model.weight.copy_(torch.tensor([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]]))
         model.bias.zero_()
     return model
-
-
-def _tensor(found, shape: torch.Size) -> Tensor:
-    if not isinstance(found, Tensor) or found.shape != shape:
-        what = f"shape {tuple(found.shape)}" if isinstance(found, Tensor) else f"{found!r}"
-        raise AssertionError(f"found {what}, expected a tensor of shape {tuple(shape)}; does the function return it?")
-    return found
-
-
-def _near(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a, b, atol=1e-5)
-
-
-def _row(values: Tensor) -> str:
-    return "(" + ", ".join(f"{value:.2f}" for value in values.flatten().tolist()) + ")"
