@@ -33,7 +33,7 @@ def gradient_step(image: Tensor, gradient: Tensor, adversarial: Tensor, labels: 
         (adversarial, {"cmap": "gray", "vmin": 0, "vmax": 1}),
     )
     with theme():
-        figure, axes = plt.subplots(1, 4, figsize=(7.2, 2.5), layout="constrained")
+        figure, axes = plt.subplots(1, 4, figsize=(6.4, 2.3), layout="constrained")
         for ax, (picture, style), label in zip(axes, panels, labels, strict=True):
             _picture(ax, picture, **style)
             ax.set_title(label, fontsize="medium", weight="normal")
@@ -55,7 +55,7 @@ def epsilon_rows(
         alt: what is seen.
     """
     with theme():
-        size = (1.05 * len(eps) + 0.6, 1.32 * len(rows) + 0.6)
+        size = (0.95 * len(eps) + 0.5, 1.24 * len(rows) + 0.5)
         figure, axes = plt.subplots(len(rows), len(eps), figsize=size, layout="constrained", squeeze=False)
         for line, (name, pictures) in zip(axes, rows.items(), strict=True):
             line[0].set_ylabel(name)
@@ -85,8 +85,8 @@ def loss_over_steps(losses: Mapping[str, Sequence[float]], *, title: str, alt: s
         for (name, values), style in zip(losses.items(), _line_styles(), strict=False):
             x = range(len(values)) if len(values) > 1 else (0, longest)
             y = values if len(values) > 1 else (values[0], values[0])
-            ax.plot(x, y, **style)
-            ax.annotate(name, (longest, y[-1]), xytext=(5, 0), textcoords="offset points", va="center", color=style["color"])
+            ax.plot(x, y, marker="o" if len(values) > 1 else None, markersize=4, **style)
+            ax.annotate(name, (longest, y[-1]), xytext=(5, 0), textcoords="offset points", va="center")
         ax.set(xlabel="steps", ylabel="mean loss [nats]", xlim=(0, longest), ylim=(0, None))
         figure.suptitle(title)
     return Figure(figure, alt)
@@ -104,14 +104,14 @@ def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = Non
     """
     models = list(curves["model"].unique())
     with theme():
-        figure, axes = plt.subplots(1, len(models), figsize=(3.7 * len(models), 3.6), sharey=True, layout="constrained")
+        figure, axes = plt.subplots(1, len(models), figsize=(3.2 * len(models), 3.3), sharey=True, layout="constrained")
         for ax, model in zip(np.atleast_1d(axes), models, strict=True):
             here = curves[curves["model"] == model]
             for attack, curve in here.groupby("attack", sort=False):
                 style = ATTACK_STYLE[attack]
                 ax.fill_between(curve["eps"], curve["low"], curve["high"], color=style["color"], alpha=0.2, linewidth=0)
                 ax.plot(curve["eps"], curve["accuracy"], **style)
-                _label_curve(ax, curve, attack, style["color"], left=attack == "PGD")
+                _label_curve(ax, curve, attack, left=attack == "PGD")
             if published is not None:
                 _published(ax, published[published["model"] == model])
             ax.set(xlabel="budget ε", ylim=(-2, 102), xlim=(0, curves["eps"].max()))
@@ -130,7 +130,7 @@ def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str):
         alt: what is seen.
     """
     with theme():
-        figure, ax = plt.subplots(figsize=(6.6, 0.42 * len(ledger) + 1.3), layout="constrained")
+        figure, ax = plt.subplots(figsize=(6.2, 0.38 * len(ledger) + 1.2), layout="constrained")
         rows = np.arange(len(ledger))[::-1]
         ax.hlines(rows, ledger["true"], ledger["reported"], color=COLORS["neutral"], linewidth=2, zorder=1)
         ax.scatter(ledger["true"], rows, color=COLORS["pgd"], zorder=2)
@@ -154,12 +154,12 @@ def _picture(ax, picture: Tensor, **style) -> None:
         side.set_visible(False)
 
 
-def _label_curve(ax, curve: pd.DataFrame, name: str, color: str, *, left: bool) -> None:
+def _label_curve(ax, curve: pd.DataFrame, name: str, *, left: bool) -> None:
     """The name beside the line, where the curve passes 38 % (or at its end, where it never falls so low)."""
     x = np.interp(-38, -curve["accuracy"], curve["eps"])
     y = np.interp(x, curve["eps"], curve["accuracy"])
     place = {"xytext": (-7, -4), "ha": "right"} if left else {"xytext": (7, 2), "ha": "left"}
-    ax.annotate(name, (x, y), textcoords="offset points", color=color, **place)
+    ax.annotate(name, (x, y), textcoords="offset points", **place)
 
 
 def _published(ax, rows: pd.DataFrame) -> None:
