@@ -1,0 +1,115 @@
+"""Where was I? Training state in one safetensors file, written whole or not at all, and checked when it is read."""
+
+import hashlib
+import json
+import os
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+
+class Damaged(ValueError):
+    """A file whose content is not what was written into it."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of one run.
+
+    Args:
+        path: of the file; the folder is made when it is first written.
+    """
+
+    path: Path
+
+    def save(self, tensors: dict[str, Tensor], meta: dict) -> None:
+        """Keep named tensors and a JSON-able dict, in the place of what was kept before."""
+        write_tensors(self.path, tensors, meta)
+
+    def load(self) -> tuple[dict[str, Tensor], dict] | None:
+        """What was saved last; None if there is nothing. A damaged file is set aside, named on stderr, and counts as nothing."""
+        try:
+            return read_tensors(self.path)
+        except FileNotFoundError:
+            return None
+        except Damaged as error:
+            aside = set_aside(self.path)
+            print(f"{error}; set aside as {aside.name}, starting afresh", file=sys.stderr)
+            return None
+
+    def delete(self) -> None:
+        """Remove the file, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+
+def cache_folder() -> Path:
+    """`$DBP_CACHE`, else the platform's cache folder: checkpoints and the weights of finished runs, outside of git."""
+    import platformdirs
+
+    return Path(os.environ.get("DBP_CACHE") or platformdirs.user_cache_dir("dbp"))
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict) -> None:
+    """Write tensors with their JSON-able `meta` as safetensors, whole or not at all, under a sha256 of both."""
+    from safetensors.torch import save
+
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    text = json.dumps(meta, allow_nan=False)
+    write_bytes(path, save(tensors, {"meta": text, "sha256": _digest(tensors, text)}))
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
+    """Read what `write_tensors` wrote.
+
+    Raises:
+        FileNotFoundError: no such file.
+        Damaged: it was cut short or changed; the message names it.
+    """
+    from safetensors.torch import load
+
+    body = Path(path).read_bytes()
+    try:
+        header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])["__metadata__"]
+        tensors, text = load(body), header["meta"]
+        sound = header["sha256"] == _digest(tensors, text)
+    except Exception as error:  # a flipped bit can break the parser in any way
+        raise Damaged(f"{path} is damaged ({type(error).__name__})") from None
+    if not sound:
+        raise Damaged(f"{path} is damaged (its content does not match its checksum)")
+    return tensors, json.loads(text)
+
+
+def write_bytes(path: Path, body: bytes) -> None:
+    """Write a file whole or not at all: under a temporary name beside it, flushed to the disk, then renamed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file to a name that says so, and that no reader takes for a sound one."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:4]}.damaged")
+    os.replace(path, aside)
+    return aside
+
+
+def _digest(tensors: dict[str, Tensor], text: str) -> str:
+    import torch
+
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
+    return digest.hexdigest()

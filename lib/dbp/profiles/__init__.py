@@ -1,0 +1,144 @@
+"""At which scale? `smoke`, `laptop` and `paper`: YAML files beside this one, validated against the dataclasses below.
+
+To add a section for an experiment: a frozen dataclass here, a field of `Profile`, and the section in each file.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbp.data import SOURCES
+
+NAMES = ("smoke", "laptop", "paper")
+
+
+class ProfileError(ValueError):
+    """A profile that cannot be meant: file, field, value and what was expected, in one line."""
+
+
+def _at_least(low: float):
+    return lambda value: (value >= low, f"at least {low:g}")
+
+
+def _one_of(*known: str):
+    return lambda value: (value in known, f"one of {', '.join(known)}")
+
+
+def _each(rule):
+    return lambda values: (bool(values) and all(rule(value)[0] for value in values), f"a list of values, each {rule(0)[1]}")
+
+
+def _field(rule):
+    return dataclasses.field(metadata={"rule": rule})
+
+
+_COUNT = _at_least(1)
+
+
+@dataclass(frozen=True)
+class L1PenaltyScale:
+    """Scale of `dbp.experiments.l1_penalty` (P2 Table 2): sizes in images, `seeds` the number of runs a cell."""
+
+    source: str = _field(_one_of(*SOURCES[1:]))
+    train_size: int = _field(_COUNT)
+    validation_size: int = _field(_COUNT)
+    test_size: int = _field(_COUNT)
+    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
+    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
+    units: tuple[str, ...] = _field(_each(_one_of("mean", "sum")))
+    outputs: tuple[str, ...] = _field(_each(_one_of("softmax", "logits")))
+    estimator: str = _field(_one_of("exact", "one_row", "summed"))
+    seeds: int = _field(_COUNT)
+    max_epochs: int = _field(_COUNT)
+    attack_images: int = _field(_COUNT)
+    pgd_steps: int = _field(_COUNT)
+    pgd_restarts: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class AdversarialExamplesScale:
+    """Scale of the live training and attacks of chapter "Adversarial examples"."""
+
+    source: str = _field(_one_of(*SOURCES[1:]))
+    train_size: int = _field(_COUNT)
+    max_epochs: int = _field(_COUNT)
+    attack_images: int = _field(_COUNT)
+    pgd_steps: int = _field(_COUNT)
+    pgd_restarts: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One scale for everything: a section for each experiment."""
+
+    name: str
+    description: str
+    l1_penalty: L1PenaltyScale
+    adversarial_examples: AdversarialExamplesScale
+
+
+def load(profile: "str | Path | Profile") -> Profile:
+    """A profile by name, or from a YAML file of the same form.
+
+    Raises:
+        KeyError: no profile of that name; the message gives the nearest.
+        ProfileError: an unknown or missing field, a wrong type, or a value out of range.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else Path(__file__).with_name(f"{profile}.yaml")
+    if not path.is_file():
+        raise KeyError(f"no profile named {str(profile)!r}; there are {', '.join(NAMES)}{_nearest(str(profile), NAMES)}")
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ProfileError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(content, dict):
+        raise ProfileError(f"{path.name} must hold named sections, but holds {content!r}")
+    return _build(Profile, {"name": path.stem, **content}, path.name)
+
+
+def _build(cls: type, content: dict, where: str):
+    """Check a mapping against a dataclass, field by field, and make it."""
+    fields = {field.name: field for field in dataclasses.fields(cls)}
+    for name in content:
+        if name not in fields:
+            raise ProfileError(f"{where} has no field {name!r}; there are {', '.join(fields)}{_nearest(str(name), fields)}")
+    missing = [name for name in fields if name not in content]
+    if missing:
+        raise ProfileError(f"{where} lacks {', '.join(missing)}")
+    hints = typing.get_type_hints(cls)
+    return cls(**{name: _value(hints[name], content[name], fields[name], f"{where}, {name}") for name in fields})
+
+
+def _value(hint, value, field: dataclasses.Field, where: str):
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ProfileError(f"{where} must hold named fields, but is {value!r}")
+        return _build(hint, value, where)
+    value = _typed(hint, value, where)
+    sound, expected = field.metadata["rule"](value) if "rule" in field.metadata else (True, "")
+    if not sound:
+        raise ProfileError(f"{where} must be {expected}, but is {value!r}")
+    return value
+
+
+def _typed(hint, value, where: str):
+    if isinstance(hint, types.GenericAlias):
+        if not isinstance(value, list):
+            raise ProfileError(f"{where} must be a list, but is {value!r}")
+        return tuple(_typed(typing.get_args(hint)[0], item, where) for item in value)
+    accepted = (int, float) if hint is float else hint
+    if isinstance(value, bool) and hint is not bool or not isinstance(value, accepted):
+        raise ProfileError(f"{where} must be of type {hint.__name__}, but is {value!r}")
+    return hint(value)
+
+
+def _nearest(found: str, known) -> str:
+    near = difflib.get_close_matches(found, list(known), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
