@@ -27,6 +27,84 @@ def loss_gradient_l2(loss: Tensor, x: Tensor) -> Tensor:
     return _loss_gradient(loss, x).flatten(1).square().sum(1)
 
 
+def loss_gradient_l1(loss: Tensor, x: Tensor) -> Tensor:
+    """L1 norm of each example's loss gradient: to first order, what an L-infinity attack of budget 1 adds to the loss.
+
+    Simon-Gabriel et al. (2018), "Adversarial vulnerability of neural networks increases with input dimension", the
+    gradient penalty for the L-infinity norm. Arguments and errors are those of `loss_gradient_l2`; the unit is the
+    loss's, per pixel.
+
+    Returns:
+        [B], differentiable with respect to the parameters.
+    """
+    return _loss_gradient(loss, x).flatten(1).abs().sum(1)
+
+
+def loss_gradient_l2_finite_difference(
+    loss: Tensor, x: Tensor, loss_of: Callable[[Tensor], Tensor], *, h: float = 0.01
+) -> Tensor:
+    """`loss_gradient_l2` without a second differentiation: ((loss(x + h d) - loss(x)) / h)^2, d along the gradient.
+
+    Finlay and Oberman (2019), "Scaleable input gradient regularization for adversarial robustness". One first-order
+    backward pass finds d, one more forward pass measures the slope; the error is of order h where the loss is smooth.
+
+    Args:
+        loss: per-example losses at x, [B].
+        x: the inputs that `loss` was computed from, [B, ...], with requires_grad.
+        loss_of: images, [B, ...], to per-example losses, [B]: what `loss` was computed with.
+        h: length of the step, L2, in units of the pixel range.
+
+    Returns:
+        [B], in the unit of the loss squared, per squared pixel; differentiable with respect to the parameters.
+
+    Raises:
+        ValueError: as `loss_gradient_l2`, or h is not above 0, or `loss_of` does not return [B].
+    """
+    if not 0 < h < float("inf"):
+        raise ValueError(f"h must be above 0 and finite, but is {h!r}")
+    _require_losses(loss, x)
+    with _graph_kept():
+        (gradient,) = torch.autograd.grad(loss.sum(), x, retain_graph=True)
+    length = gradient.flatten(1).norm(dim=1).reshape(-1, *[1] * (x.ndim - 1))
+    direction = gradient / length.clamp(min=torch.finfo(x.dtype).tiny)  # 0 where the gradient vanishes
+    moved = loss_of(x.detach() + h * direction)
+    if moved.shape != loss.shape:
+        raise ValueError(f"loss_of must return {list(loss.shape)}, as loss is, but gave {list(moved.shape)}")
+    return ((moved - loss) / h).square()
+
+
+def jacobian_frobenius2(
+    outputs: Tensor, x: Tensor, projections: int = 1, generator: torch.Generator | None = None
+) -> Tensor:
+    """Squared Frobenius norm of each example's Jacobian, estimated without bias by random projections.
+
+    Hoffman, Roberts and Yaida (2019), "Robust learning with Jacobian regularization", Algorithm 1: C times the mean of
+    || d (v . outputs) / d x ||_2^2 over unit vectors v, drawn for each example.
+
+    Args:
+        outputs: [B, C], logits or probabilities; the unit is theirs squared, per squared pixel.
+        x: the inputs that `outputs` were computed from, [B, ...], with requires_grad.
+        projections: vectors an example, each a backward pass.
+        generator: a CPU generator; without one, seed 0.
+
+    Returns:
+        [B], differentiable with respect to the parameters.
+
+    Raises:
+        TypeError, ValueError: as `jacobian_l1`, or `projections` is not a whole number of at least 1.
+    """
+    _require_outputs(outputs, x, generator)
+    if not isinstance(projections, int) or projections < 1:
+        raise ValueError(f"projections must be a whole number of at least 1, but is {projections!r}")
+    generator = generator or torch.Generator().manual_seed(0)
+    total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
+    for _ in range(projections):
+        v = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype).to(outputs.device)
+        v = v / v.norm(dim=1, keepdim=True)
+        total = total + _gradient((v * outputs).sum(), x).flatten(1).square().sum(1)
+    return outputs.shape[1] / projections * total
+
+
 def jacobian_l1(
     outputs: Tensor, x: Tensor, estimator: str = "exact", generator: torch.Generator | None = None
 ) -> Tensor:
@@ -52,11 +130,7 @@ def jacobian_l1(
     """
     if estimator not in JACOBIAN_L1:
         raise KeyError(f"no estimator named {estimator!r}; there are {', '.join(JACOBIAN_L1)}")
-    _require_graph("outputs", outputs, x)
-    if outputs.ndim != 2:
-        raise ValueError(f"outputs must be [B, C], but have the shape {list(outputs.shape)}")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, but is {generator!r}")
+    _require_outputs(outputs, x, generator)
     return JACOBIAN_L1[estimator](outputs, x, generator)
 
 
@@ -102,9 +176,7 @@ JACOBIAN_L1: dict[str, Callable[[Tensor, Tensor, torch.Generator | None], Tensor
 
 
 def _loss_gradient(loss: Tensor, x: Tensor) -> Tensor:
-    _require_graph("loss", loss, x)
-    if loss.ndim != 1:
-        raise ValueError(f"loss must be [{len(x)}], one value an example, but has the shape {list(loss.shape)}")
+    _require_losses(loss, x)
     return _gradient(loss.sum(), x)
 
 
@@ -116,6 +188,20 @@ def _gradient(outputs: Tensor, x: Tensor, cotangents: Tensor | None = None) -> T
     with _graph_kept():
         batched = cotangents is not None
         return torch.autograd.grad(outputs, x, cotangents, create_graph=True, is_grads_batched=batched)[0]
+
+
+def _require_losses(loss: Tensor, x: Tensor) -> None:
+    _require_graph("loss", loss, x)
+    if loss.ndim != 1:
+        raise ValueError(f"loss must be [{len(x)}], one value an example, but has the shape {list(loss.shape)}")
+
+
+def _require_outputs(outputs: Tensor, x: Tensor, generator: torch.Generator | None) -> None:
+    _require_graph("outputs", outputs, x)
+    if outputs.ndim != 2:
+        raise ValueError(f"outputs must be [B, C], but have the shape {list(outputs.shape)}")
+    if generator is not None and not isinstance(generator, torch.Generator):
+        raise TypeError(f"generator must be a torch.Generator, but is {generator!r}")
 
 
 def _require_graph(name: str, outputs: Tensor, x: Tensor) -> None:

@@ -63,9 +63,9 @@ def bim(
         step_size: of each; by default eps / steps.
         options: of `pgd`; the other arguments are those of `fgsm`.
     """
-    budget = check_call(x, y, eps, options.get("bounds", (0.0, 1.0)))
+    check_call(x, y, eps, options.get("bounds", (0.0, 1.0)))
     check_count("steps", steps)
-    step_size = budget.flatten() / steps if step_size is None else step_size
+    step_size = eps / steps if step_size is None else step_size
     return pgd(model, x, y, eps, steps=steps, step_size=step_size, random_start=False, **options)
 
 
@@ -155,7 +155,9 @@ def random_noise(
             noise = noise.sign() if norm == "linf" else noise / _length(noise)
             noisy = (x + budget * noise).clamp(*bounds)
             best = torch.where(_like(standing, x), noisy, best)
-            standing &= model(best).argmax(1) == y
+            logits = model(best)
+            check_logits(logits, y)
+            standing &= logits.argmax(1) == y
     return best
 
 
