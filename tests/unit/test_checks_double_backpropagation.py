@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from dbp import checks, penalties
 from torch import nn
+
+from dbp import checks, penalties
 
 
 def gradient(total, x, **options):
