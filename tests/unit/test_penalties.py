@@ -85,7 +85,7 @@ def test_jacobian_of_a_softmax_with_two_classes():
     x = torch.zeros(1, 1, requires_grad=True)
     outputs = (x @ torch.tensor([[1.0, -1.0]])).softmax(1)
     # p = 1/2 each; dp_1/dx = p_1 p_2 (1 - (-1)) = 1/2 and dp_2/dx = -1/2
-    assert float(jacobian_l1(outputs, x)) == pytest.approx(1.0)
+    assert jacobian_l1(outputs, x).item() == pytest.approx(1.0)
 
 
 def test_finite_difference_of_a_linear_loss_is_exact_up_to_rounding():
