@@ -30,7 +30,7 @@ class Checkpoint:
         write_tensors(self.path, tensors, meta)
 
     def load(self) -> tuple[dict[str, Tensor], dict] | None:
-        """What was saved last; None if there is nothing. A damaged file is set aside, named on stderr, and counts as nothing."""
+        """What was saved last, or None. A damaged file is set aside, named on stderr, and counts as nothing."""
         try:
             return read_tensors(self.path)
         except FileNotFoundError:

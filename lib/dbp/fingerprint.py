@@ -18,8 +18,9 @@ PACKAGE = "dbp"
 
 # Never part of a result: where it is kept, how it is scheduled, shown or compared.
 INFRASTRUCTURE = frozenset(
-    f"{PACKAGE}.{name}"
-    for name in ("checkpoints", "checks", "cli", "fingerprint", "paper", "plots", "profiles", "provenance", "records", "sweep")
+    f"{PACKAGE}.{name}" for name in (
+        "checkpoints", "checks", "cli", "fingerprint", "paper", "plots", "profiles", "provenance", "records", "sweep",
+    )
 )
 
 # What these return is pinned by the data fingerprint in every record, so their code need not be.

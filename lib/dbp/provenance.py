@@ -51,14 +51,14 @@ def now() -> str:
 
 def commit() -> str | None:
     """The commit of the checkout that the package lies in, with "+" if files of the package differ from it; else None."""
-    folder = Path(__file__).parent
+    def ask(*words: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
     try:
-        ask = ["git", "-C", str(folder)]
-        head = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-        dirty = subprocess.run([*ask, "status", "--porcelain", "."], capture_output=True, text=True, check=True, timeout=10).stdout
+        return ask("rev-parse", "HEAD") + ("+" if ask("status", "--porcelain", ".") else "")
     except (OSError, subprocess.SubprocessError):
         return None
-    return head + ("+" if dirty.strip() else "")
 
 
 def processor() -> str:

@@ -66,6 +66,11 @@ def key_of(experiment: ModuleType, config) -> str:
     return planned(experiment, config).key
 
 
+def identity(record: Record) -> str:
+    """What was run, whatever code ran it: two records with the same identity differ in the code alone."""
+    return _canonical({"experiment": record.experiment, "config": record.config, "data": record.data})
+
+
 @dataclass(frozen=True)
 class Store:
     """A folder of records, one sub-folder an experiment. Any number of processes may read and write it at once.

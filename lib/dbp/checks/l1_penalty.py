@@ -6,7 +6,7 @@ import torch
 
 
 def penalised_loss(student) -> str:
-    """Exercise "Write the loss": student(model, x, y, lam) -> [B], cross-entropy plus lam times the mean |J_ij| of the softmax.
+    """Exercise "Write the loss": student(model, x, y, lam) -> [B], cross-entropy plus lam times the softmax's mean |J_ij|.
 
     Raises:
         AssertionError: what was found, what was expected, and the likeliest slip.

@@ -1,0 +1,157 @@
+"""`python -m dbp`: run what is missing, see what is there. Heavy imports wait until a command needs them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+Profile = Annotated[str, typer.Option(help="smoke, laptop, paper, or a YAML file")]
+Only = Annotated[str, typer.Option(help="only runs with these values, e.g. model=C,lam=10")]
+Jobs = Annotated[int, typer.Option(min=1, help="runs at once")]
+
+
+@app.command()
+def run(
+    experiment: str, profile: Profile = "laptop", only: Only = "", jobs: Jobs = 1,
+    threads: Annotated[int, typer.Option(min=1, help="threads of each run")] = 1,
+    backend: Annotated[str, typer.Option(help="processes, dask or ray")] = "processes",
+    address: Annotated[str | None, typer.Option(help="of an existing cluster, e.g. tcp://host:8786")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and the estimate, and run nothing")] = False,
+) -> None:
+    """Compute the runs of an experiment that no record holds; stop it at any time and call it again."""
+    from dbp import experiments, sweep
+
+    with _one_line():
+        module, chosen = experiments.get(experiment), _parse(only)
+        states = sweep.survey(module, profile, only=chosen)
+        if dry_run:
+            for state in states:
+                typer.echo(f"{state.planned.key}  {state.status:8}{_describe(state.planned.config)}")
+            typer.echo(_summary(experiment, states, jobs))
+            return
+        try:
+            sweep.ensure(module, profile, jobs=jobs, only=chosen, threads=threads, backend=backend, address=address)
+        except KeyboardInterrupt:
+            typer.echo("stopped; what is finished is recorded, call again to go on")
+            raise typer.Exit(130) from None
+        typer.echo(_summary(experiment, sweep.survey(module, profile, only=chosen), jobs))
+
+
+@app.command()
+def status(profile: Profile = "laptop", jobs: Jobs = 1) -> None:
+    """Every experiment: what is done, running, failed, missing or stale, and the hours that are left."""
+    from dbp import experiments, sweep
+
+    with _one_line():
+        for name in experiments.NAMES:
+            module = experiments.get(name)
+            states = sweep.survey(module, profile)
+            typer.echo(_summary(name, states, jobs))
+            for key, functions in sweep.stale(module, states).items():
+                typer.echo(f"  stale {key}: changed since: {', '.join(functions)}")
+
+
+@app.command()
+def show(key: str) -> None:
+    """One record whole, by the first digits of its key."""
+    import dataclasses
+    import json
+
+    from dbp import experiments
+    from dbp.records import Store
+
+    found = [record for name in experiments.NAMES for record in Store().records(name) if record.key.startswith(key)]
+    if len(found) != 1:
+        _fail(f"{len(found)} records begin with {key!r}, expected one")
+    typer.echo(json.dumps(dataclasses.asdict(found[0]), indent=1))
+
+
+@app.command()
+def records(
+    check: Annotated[bool, typer.Option("--check", help="exit 1 if a record is damaged or a file is no record")] = False,
+) -> None:
+    """List the records; damaged ones are set aside, strays are named."""
+    from dbp import experiments
+    from dbp.records import Store
+
+    store = Store()
+    for name in experiments.NAMES:
+        for record in store.records(name):
+            typer.echo(f"{record.key}  {record.provenance.get('finished', ''):26}{name}  {_describe(record.config)}")
+    strays = [path for path in store.strays() if path.name != ".gitkeep"]
+    for path in strays:
+        typer.echo(f"stray: {path}")
+    if check and strays:
+        raise typer.Exit(1)
+
+
+@app.command()
+def refresh(
+    experiment: str, profile: Profile = "laptop",
+    sample: Annotated[int, typer.Option(min=1, help="stale records that are run again under the new code")] = 1,
+) -> None:
+    """Keep stale records whose code changed but whose results did not: a sample is run again and must agree to the bit."""
+    from dbp import experiments, sweep
+
+    with _one_line():
+        agreed, total = sweep.refresh(experiments.get(experiment), profile, sample=sample)
+    typer.echo(f"{total} stale records; {agreed} run again agree to the bit" + ("; all were kept" if agreed else ""))
+
+
+@app.command()
+def notebook(
+    source: Path, output: Path, profile: Profile = "laptop",
+    parameters: Annotated[str, typer.Option("-p", "--parameters", help="of the notebook, e.g. seed=1")] = "",
+) -> None:
+    """Execute a notebook by papermill; a parameter that it does not have is an error, not a remark."""
+    import papermill
+
+    with _one_line():
+        source = source if source.suffix == ".ipynb" else source.with_suffix(".ipynb")
+        given = {"profile": profile, **_parse(parameters)}
+        known = papermill.inspect_notebook(str(source))
+        for name in given:
+            if name not in known:
+                raise KeyError(f"{source.name} has no parameter {name!r}; there are {', '.join(known)}")
+        papermill.execute_notebook(str(source), str(output), given, cwd=str(source.parent), kernel_name="python3")
+
+
+def _parse(only: str) -> dict:
+    """`model=C,lam=10` as a dict; values are read as YAML, so numbers are numbers."""
+    import yaml
+
+    pairs = [pair.split("=", 1) for pair in only.split(",") if pair]
+    for pair in pairs:
+        if len(pair) != 2:
+            raise ValueError(f"expected field=value, but found {pair[0]!r}")
+    return {name.strip(): yaml.safe_load(value) for name, value in pairs}
+
+
+def _describe(config: dict) -> str:
+    return " ".join(f"{name}={value}" for name, value in config.items())
+
+
+def _summary(name: str, states: list, jobs: int) -> str:
+    from dbp import sweep
+
+    counts = {word: sum(state.status == word for state in states) for word in ("done", "running", "failed", "missing")}
+    left = sweep.seconds_left(states, jobs)
+    hours = "no record to estimate from" if left is None else f"about {left / 3600:.1f} hours left with {jobs} at once"
+    return f"{name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + f"; {hours}"
+
+
+class _one_line:
+    """Turn an expected error into one line on stderr and exit code 1."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, KeyError | ValueError | RuntimeError | OSError) and not isinstance(error, typer.Exit):
+            _fail(error.args[0] if isinstance(error, KeyError) else str(error))
+
+
+def _fail(text: str) -> None:
+    typer.echo(f"dbp: {text}", err=True)
+    raise typer.Exit(1)
