@@ -65,7 +65,7 @@ def fields(
             steep = every_third & (gradient.norm(dim=1) > 0.03 * longest)  # shorter arrows would be dots
             ax.quiver(*grid[steep].T.numpy(), *gradient[steep].T.numpy(), color=COLORS["ink"], pivot="mid", width=0.007,
                       angles="xy", scale_units="width", scale=6 * longest)  # fmt: skip
-            ax.set_title(name, fontsize="medium", weight="normal")
+            ax.set_title(name, fontsize="large", weight="normal")
             ax.set(xticks=[], yticks=[], aspect="equal")
             ax.spines[:].set_visible(False)
         figure.suptitle(title)
@@ -100,19 +100,30 @@ def first_order(distance: Tensor, output: Tensor, slope: float, norm: float, *, 
     return Figure(figure, alt)
 
 
-def hidden_cliff(distance: Tensor, output: Tensor, norms: Tensor, *, title: str, alt: str) -> Figure:
-    """One output along a straight way (above) and the L1 norm of its gradient there (below).
+def hidden_cliff(
+    distance: Tensor, output: Tensor, norms: Tensor, images: Tensor, *, title: str, alt: str
+) -> Figure:
+    """One output along a straight way, with some images of the way (above) and the L1 norm of its gradient (below).
 
     Args:
         distance: t, from 0, in units of the pixel range, [T].
         output: f_i(x + t v), [T].
         norms: the L1 norm of the gradient of f_i at x + t v, [T].
+        images: x + t v, [T, 1, H, W]; four of them are shown.
         title: the message, as a sentence.
         alt: what is seen.
     """
     t = distance.numpy()
     with theme():
-        figure, (above, below) = plt.subplots(2, 1, figsize=(6, 4.4), layout="constrained", sharex=True)
+        figure, (strip, above, below) = plt.subplots(
+            3, 1, figsize=(6, 5.2), layout="constrained", sharex=True, height_ratios=(0.55, 1, 1)
+        )
+        for part in (0, 1 / 3, 2 / 3, 1):
+            picture = images[round(part * (len(t) - 1)), 0].clamp(0, 1)
+            inset = strip.inset_axes((part * 0.88, 0, 0.12, 1))
+            inset.imshow(picture, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            inset.set_axis_off()
+        strip.set_axis_off()
         above.plot(t, output.numpy(), color=COLORS["plain"], linewidth=2.5)
         above.set(ylabel="probability of\nthe true class", ylim=(-0.05, 1.05))
         below.fill_between(t, norms.numpy(), color=COLORS["plain"], alpha=0.25, linewidth=0)
