@@ -1,0 +1,58 @@
+# Every target does its own set-up: nothing needs an activated environment. `make help` lists them.
+PYTHON ?= python3
+PROFILE ?= laptop
+PORT ?= 8000
+NOTEBOOKS ?=
+
+BIN := .venv/bin
+# PyTorch would take every core for every process, and several run at once.
+export OMP_NUM_THREADS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help book test execute sync serve bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+book: .venv/.book-ready  ## execute what is stale and build the pages, warnings being errors
+	$(BIN)/python book/tools/chapters.py sync
+	$(BIN)/python book/tools/chapters.py execute --stale
+	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
+	@touch _build/html/.nojekyll
+	@echo "The book is built. Open $(CURDIR)/_build/html/index.html in a browser, or call: make serve"
+
+test: .venv/.test-ready  ## run everything that .ci/run runs
+	$(BIN)/ruff check lib tests benchmarks book/tools notebooks/*.ipynb
+	$(BIN)/python -m pytest tests
+	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout 600 notebooks
+
+execute: .venv/.book-ready  ## run the notebooks at PROFILE=laptop (in place) or another (into _build/executed); NOTEBOOKS="01 03" for some
+	$(BIN)/python book/tools/chapters.py execute --profile $(PROFILE) $(NOTEBOOKS)
+
+sync: .venv/.book-ready  ## bring each notebook and its .md twin in step, the newer one winning
+	$(BIN)/python book/tools/chapters.py sync
+
+serve: book  ## build, then serve the pages on http://127.0.0.1:PORT
+	$(BIN)/python -m http.server -d _build/html $(PORT) --bind 127.0.0.1
+
+bench: .venv/.test-ready  ## measure the cost of penalties and attacks, on a quiet machine
+	$(BIN)/python benchmarks/run.py
+
+clean:  ## remove what was built; the environment, the records and the stored outputs stay
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.book-ready: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book]"
+	@touch $@
+
+# Other projects' attacks are compared with ours where they can be had; their tests are skipped, with the reason, where not.
+# Of CleverHans only the PyTorch part is used, which needs none of its declared requirements.
+.venv/.test-ready: .venv/.book-ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test,cluster]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[peers]" \
+	  && $(BIN)/python -m pip install --quiet -c constraints.txt --no-deps cleverhans \
+	  || echo "Other projects' attacks could not be installed: the tests that compare ours with them are skipped."
+	@touch $@
