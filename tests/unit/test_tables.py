@@ -47,7 +47,8 @@ def test_table_2_has_a_row_for_each_lambda_and_the_missing_zero():
 
 
 def test_direction_is_counted_from_lambda_one_tenth():
-    records = pandas.concat([frame(lam=0.1, **{"fgsm_0.3": [0.10, 0.11, 0.12]}), frame(lam=50.0, **{"fgsm_0.3": [0.80, 0.82, 0.81]})])
+    low, high = {"fgsm_0.3": [0.10, 0.11, 0.12]}, {"fgsm_0.3": [0.80, 0.82, 0.81]}
+    records = pandas.concat([frame(lam=0.1, **low), frame(lam=50.0, **high)])
     assert cell(tables.p2_table2(records), measure="adv", lam=50.0)["verdict"] == "same direction"
     records["fgsm_0.3"] = [0.10, 0.11, 0.12, 0.01, 0.02, 0.01]
     assert cell(tables.p2_table2(records), measure="adv", lam=50.0)["verdict"] == "differs"
@@ -69,7 +70,8 @@ def test_a_cell_is_printed_with_the_decimals_that_its_spread_allows(found, text)
 
 def test_wide_table_stands_beside_the_paper():
     table = tables.p2_table2(pandas.concat([frame(), baseline()]))
-    wide = tables.wide(table, "C", "adv", {("mean", "softmax"): "softmax, mean"})
-    row = wide[wide["λ"] == "10"].iloc[0]
-    assert row["the paper"] == "18.2 ± 10.0" and row["softmax, mean"] == "32.0 ± 2.0"
-    assert list(wide["λ"]) == ["0", "0.1", "1", "10", "25", "50"]
+    printed = tables.wide(table, "C", "adv", {("mean", "softmax"): "softmax", ("sum", "logits"): "never run"})
+    row = printed.frame[printed.frame["λ"] == "10"].iloc[0]
+    assert row["the paper"] == "18.2 ± 10.0" and row["softmax"] == "32.0 ± 2.0"
+    assert list(printed.frame["λ"]) == ["0", "0.1", "1", "10", "25", "50"]
+    assert "never run" not in repr(printed) and "32.0 ± 2.0" in printed._repr_html_()

@@ -1,6 +1,7 @@
 """Ours beside theirs: turns records into the rows of a published table, with mean, spread and verdict a cell."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas
 
@@ -72,12 +73,12 @@ def as_text(cell: Cell | None) -> str:
     return f"{cell.mean:.{decimals}f} ± {cell.std:.{decimals}f}"
 
 
-def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple[str, str], str]) -> pandas.DataFrame:
+def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple[str, str], str]) -> "Printed":
     """One printable table: a row a lambda; the paper's column, then ours and its verdict for every reading in `names`.
 
     Args:
         table: of `p2_table2`.
-        names: the heading of each reading (`unit`, `outputs`), in order.
+        names: the heading of each reading (`unit`, `outputs`), in order; readings without records are left out.
     """
     part = table[(table["model"] == model) & (table["measure"] == measure)]
     columns: dict[str, dict[float, str]] = {"λ": {}, "the paper": {}}
@@ -86,8 +87,38 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
             columns["λ"][row.lam] = f"{row.lam:g}"
             columns["the paper"][row.lam] = as_text(row.theirs)
             columns.setdefault(name, {})[row.lam] = as_text(row.ours)
-            columns.setdefault(f"verdict: {name}", {})[row.lam] = row.verdict
-    return pandas.DataFrame(columns).reset_index(drop=True)
+            columns.setdefault(f"verdict on {name}", {})[row.lam] = row.verdict
+    return Printed(pandas.DataFrame(columns).reset_index(drop=True))
+
+
+def made_by(frame: pandas.DataFrame) -> str:
+    """One line on how the records of a table were made: runs, seeds, images, epochs, device, dates."""
+    seeds = frame.groupby([name for name in ("model", "lam", "unit", "outputs") if name in frame])["seed"].nunique()
+    few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    days = sorted({str(value)[:10] for value in frame["finished"]})
+    return (
+        f"{len(frame)} runs, {few} seeds a cell; {', '.join(sorted(set(frame['source'])))} MNIST,"
+        f" {frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
+        f" at most {frame['max_epochs'].max()} epochs, penalty by {', '.join(sorted(set(frame['estimator']) - {'none'}))};"
+        f" {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
+    )
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A table of texts that shows without an index, the same on every page.
+
+    Attributes:
+        frame: what is shown.
+    """
+
+    frame: pandas.DataFrame
+
+    def _repr_html_(self) -> str:
+        return self.frame.to_html(index=False, border=0, classes="dbp-table", justify="left")
+
+    def __repr__(self) -> str:
+        return self.frame.to_string(index=False)
 
 
 def _row(model, measure, lam, unit, outputs, ours, theirs, our_reference, their_reference) -> dict:
