@@ -2,6 +2,7 @@
 
 import pandas
 import pytest
+
 from dbp.experiments import tables
 from dbp.paper import Cell
 
@@ -75,3 +76,16 @@ def test_wide_table_stands_beside_the_paper():
     assert row["the paper"] == "18.2 ± 10.0" and row["softmax"] == "32.0 ± 2.0"
     assert list(printed.frame["λ"]) == ["0", "0.1", "1", "10", "25", "50"]
     assert "never run" not in repr(printed) and "32.0 ± 2.0" in printed._repr_html_()
+
+
+def test_the_reference_cell_has_no_direction_of_its_own():
+    table = tables.p2_table2(frame(lam=0.1, **{"fgsm_0.3": [0.80, 0.82, 0.81]}))
+    assert cell(table, measure="adv", lam=0.1)["verdict"] == "differs"
+
+
+def test_a_collapsed_network_is_no_match():
+    collapsed = frame(lam=10.0, clean=0.1135, **{"fgsm_0.3": [0.1135] * 3})
+    found = cell(tables.p2_table2(collapsed), measure="adv", lam=10.0)
+    assert found["collapsed"] and found["verdict"] == "differs"
+    printed = tables.wide(tables.p2_table2(collapsed), "C", "adv", {("mean", "softmax"): "softmax"})
+    assert "11.35 ± 0.00, collapsed" in repr(printed)

@@ -11,6 +11,9 @@ from dbp.paper import Cell
 # Which measure of a record a published row is.
 P2_MEASURES = {"clean": "clean", "adv": "fgsm_0.3"}
 
+# A clean accuracy below this, in percent, is a network that gives the same answer to nearly every digit.
+COLLAPSED = 20
+
 
 def summarise(frame: pandas.DataFrame, by: list[str], measure: str) -> dict[tuple, Cell]:
     """Mean, standard deviation (n - 1) and number of seeds of an accuracy, in percent, a group.
@@ -45,7 +48,8 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
 
     Returns:
         One row a model, measure, lambda, unit and outputs, with the two cells (`ours`, `theirs`; None where there is
-        none) and the `verdict`. Readings without any record are left out.
+        none), the `verdict`, and whether our networks `collapsed` to a constant answer, which counts as *differs*.
+        Readings without any record are left out.
     """
     readings = [reading for reading in frame.groupby(["unit", "outputs"]).groups if reading != ("none", "none")]
     models = list(frame["model"].unique())
@@ -56,11 +60,18 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
             for unit, outputs in readings:
                 baseline = ours.get((model, 0.0, "none", "none"))
                 rows.append(_row(model, measure, 0.0, unit, outputs, baseline, None, None, None))
-                reference = ours.get((model, 0.1, unit, outputs)), _theirs(model, measure, 0.1)
                 for lam in sorted(paper.table("P2", 2)["lam"].unique()):
                     cell = ours.get((model, lam, unit, outputs))
+                    # The reference itself has no direction: it matches or it differs.
+                    reference = (ours.get((model, 0.1, unit, outputs)), _theirs(model, measure, 0.1))
+                    reference = (None, None) if lam == 0.1 else reference
                     rows.append(_row(model, measure, lam, unit, outputs, cell, _theirs(model, measure, lam), *reference))
-    return pandas.DataFrame(rows)
+    table, clean = pandas.DataFrame(rows), summarise(frame, ["model", "lam", "unit", "outputs"], "clean")
+    where = [tuple(row) for row in table[["model", "lam", "unit", "outputs"]].to_numpy()]
+    table["collapsed"] = [key in clean and clean[key].mean < COLLAPSED for key in where]
+    # A constant network is no match, however near its share of correct answers comes to a published number.
+    table.loc[table["collapsed"] & table["verdict"].isin(paper.VERDICTS[:2]), "verdict"] = "differs"
+    return table
 
 
 def as_text(cell: Cell | None) -> str:
@@ -86,7 +97,7 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
         for row in part[(part["unit"] == unit) & (part["outputs"] == outputs)].sort_values("lam").itertuples():
             columns["λ"][row.lam] = f"{row.lam:g}"
             columns["the paper"][row.lam] = as_text(row.theirs)
-            columns.setdefault(name, {})[row.lam] = as_text(row.ours)
+            columns.setdefault(name, {})[row.lam] = as_text(row.ours) + (", collapsed" if row.collapsed else "")
             columns.setdefault(f"verdict on {name}", {})[row.lam] = row.verdict
     return Printed(pandas.DataFrame(columns).reset_index(drop=True))
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 
 from dbp.paper import Cell
-from dbp.plots.style import COLORS, Figure, theme
+from dbp.plots.style import COLORS, Figure, end_labels, theme
 
 PROGRESS = {
     "delta": "how far the outputs move,\nfrom x to its twin",
@@ -29,10 +29,11 @@ def ideal_progress(histories: Mapping[str, Sequence[dict]], *, title: str, alt: 
             for name, history in histories.items():
                 epochs, values = [row["epoch"] for row in history], [row[measure] for row in history]
                 ax.plot(epochs, values, color=COLORS[name], marker="o", markersize=3)
-                ax.annotate(name, (epochs[-1], values[-1]), xytext=(4, 0), textcoords="offset points",
-                            color=COLORS[name], va="center", annotation_clip=False)
             ax.set(title=label, xlabel="epoch", ylim=(0, None))
             ax.title.set(fontsize="medium", weight="normal")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            last = {name: history[-1] for name, history in histories.items()}
+            end_labels(ax, [(row["epoch"], row[measure], name, COLORS[name]) for name, row in last.items()], gap=0.09)
         figure.suptitle(title)
     return Figure(figure, alt)
 
@@ -58,39 +59,42 @@ def lambda_path(
             _points(ax, place, cells, COLORS["penalised"], "o", "ours")
             ax.set_title(name, fontsize="medium", weight="normal")
             ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
-            ax.set(xlabel="λ", ylim=(0, 100))
+            ax.set(xlabel="λ", ylim=(0, None))
         axes[0].set_ylabel(ylabel)
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
         figure.suptitle(title)
     return Figure(figure, alt)
 
 
-def attack_ladder(cells: Mapping[str, Mapping[float, Cell]], *, title: str, alt: str) -> Figure:
-    """Accuracy over lambda under weaker and stronger attacks of the same budget, one line an attack.
+def attack_ladder(cells: Mapping[tuple[str, str], Mapping[float, Cell]], *, title: str, alt: str) -> Figure:
+    """Accuracy over lambda under a weaker and a stronger attack of the same budget, one line a network and attack.
 
     Args:
-        cells: attack to its cells, lambda to mean and spread over seeds, in percent.
+        cells: (outputs, attack) to its cells, lambda to mean and spread over seeds, in percent; the outputs ("softmax",
+            "logits") give the colour, and the line is dashed for "FGSM".
         title: the message, as a sentence.
         alt: what is seen.
     """
     lambdas = sorted({lam for line in cells.values() for lam in line})
     place = {lam: position for position, lam in enumerate(lambdas)}
-    styles = zip(cells.items(), ("neutral", "fgsm", "pgd", "wrong"), ("D", "s", "o", "^"), strict=False)
+    several = len({outputs for outputs, _ in cells}) > 1
     with theme():
         figure, ax = plt.subplots(figsize=(7.2, 3.4), layout="constrained")
-        for (name, line), color, marker in styles:
-            _points(ax, place, line, COLORS[color], marker, name)
-            last = max(line)
-            ax.annotate(name, (place[last], line[last].mean), xytext=(8, 0), textcoords="offset points",
-                        color=COLORS[color], va="center", annotation_clip=False)
+        ends = []
+        for (outputs, attack), line in cells.items():
+            weak = attack == "FGSM"
+            _points(ax, place, line, COLORS[outputs], "s" if weak else "o", attack, "--" if weak else "-")
+            name = f"{outputs}, {attack}" if several else attack
+            ends.append((place[max(line)], line[max(line)].mean, name, COLORS[outputs]))
         ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
         ax.set(xlabel="λ", ylabel="accuracy in %", ylim=(0, 100))
-        ax.set_title(title)
+        end_labels(ax, ends)
+        ax.set_title(title, loc="left")
     return Figure(figure, alt)
 
 
-def _points(ax, place: Mapping[float, int], cells: Mapping[float, Cell], color: str, marker: str, label: str) -> None:
+def _points(ax, place, cells: Mapping[float, Cell], color: str, marker: str, label: str, linestyle: str = "-") -> None:
     lambdas = sorted(cells)
     ax.errorbar([place[lam] for lam in lambdas], [cells[lam].mean for lam in lambdas],
                 yerr=[cells[lam].std or 0 for lam in lambdas], color=color, marker=marker, markersize=4,
-                capsize=2, linewidth=1.2, label=label)
+                capsize=2, linewidth=1.2, label=label, linestyle=linestyle)

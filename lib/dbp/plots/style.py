@@ -13,6 +13,8 @@ import matplotlib.pyplot as plt
 COLORS = {
     "plain": "#0072B2",
     "penalised": "#D55E00",
+    "softmax": "#D55E00",
+    "logits": "#7B3FA0",
     "attached": "#D55E00",
     "detached": "#009E73",
     "paper": "#767676",
@@ -52,6 +54,22 @@ def theme():
     """Draw in the book's style inside of `with theme():`; matplotlib's own settings are as before afterwards."""
     with plt.rc_context(THEME):
         yield
+
+
+def end_labels(ax, ends: list[tuple[float, float, str, str]], gap: float = 0.075) -> None:
+    """Name lines at their right ends, moved apart where they would overlap.
+
+    Args:
+        ax: the axes, with their final limits.
+        ends: (x, y, text, colour) of each line's last point.
+        gap: least distance between two labels, as a share of the axes' height.
+    """
+    low, high = ax.get_ylim()
+    floor = -float("inf")
+    for x, y, text, color in sorted(ends, key=lambda end: end[1]):
+        floor = max((y - low) / (high - low), floor + gap)
+        ax.annotate(text, (x, low + floor * (high - low)), xytext=(7, 0), textcoords="offset points", color=color,
+                    va="center", annotation_clip=False)
 
 
 class Figure:
