@@ -1,10 +1,10 @@
 """Each check of chapter 03 passes the solution and tells a plausible wrong answer what it did."""
 
 import pytest
-import torch
+from torch.nn import functional as F
+
 from dbp import checks
 from dbp.penalties import jacobian_l1
-from torch.nn import functional as F
 
 
 def loss(outputs=lambda logits: logits.softmax(1), estimator="exact", entries=8, detach=False):

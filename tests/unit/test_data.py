@@ -5,6 +5,7 @@ import struct
 
 import pytest
 import torch
+
 from dbp import data
 from dbp.data import Split
 

@@ -5,11 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional as F
+
 from dbp import penalties
 from dbp.experiments import get, l1_penalty
 from dbp.experiments.l1_penalty import Config, flatness_probe, penalised_cross_entropy
-from torch import nn
-from torch.nn import functional as F
 
 
 def scale(**changes):

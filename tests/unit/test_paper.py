@@ -1,6 +1,7 @@
 """The papers' numbers are all there, and the verdict says what its words mean."""
 
 import pytest
+
 from dbp import paper
 from dbp.paper import Cell, verdict
 

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch import nn
+
 from dbp.data import Split
 from dbp.training import ClassifierTraining, fit_classifier, should_stop, smoothed_cross_entropy
-from torch import nn
 
 
 class Memory:
@@ -38,7 +39,8 @@ def train(epochs, checkpoint=None, model=None, objective=None, seed=0):
     model = model or network()
     history = fit_classifier(
         model, two_blobs(), two_blobs(60, seed=1), ClassifierTraining(max_epochs=epochs, batch_size=16),
-        objective=objective or smoothed_cross_entropy(), generator=torch.Generator().manual_seed(seed), checkpoint=checkpoint,
+        objective=objective or smoothed_cross_entropy(), checkpoint=checkpoint,
+        generator=torch.Generator().manual_seed(seed),
     )
     return model.cpu(), history
 
