@@ -54,7 +54,8 @@ def test_config_survives_json():
     (dict(lam=float("nan")), "lam must be at least 0"),
     (dict(model="D"), "model must be one of A, B, C"),
     (dict(unit="median"), "unit must be one of mean, sum, none, but is 'median'"),
-    (dict(outputs="none"), "unit and outputs must be given where lam is above 0"),
+    (dict(outputs="none"), "unit, outputs and estimator must be given where lam is above 0"),
+    (dict(estimator="onerow"), "estimator must be one of exact, one_row, summed, none, but is 'onerow'"),
 ])
 def test_wrong_configuration_is_named(wrong, words):
     with pytest.raises(ValueError, match=words):

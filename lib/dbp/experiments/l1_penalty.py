@@ -72,11 +72,14 @@ class Config:
     def __post_init__(self) -> None:
         if not self.lam >= 0:
             raise ValueError(f"lam must be at least 0, but is {self.lam!r}")
-        for name, known in (("model", CLASSIFIERS), ("unit", UNITS), ("outputs", OUTPUTS)):
+        estimators = (*penalties.JACOBIAN_L1, "none")
+        choices = {"model": tuple(CLASSIFIERS), "unit": UNITS, "outputs": OUTPUTS, "estimator": estimators}
+        for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, but is {getattr(self, name)!r}")
-        if self.lam > 0 and "none" in (self.unit, self.outputs):
-            raise ValueError(f"unit and outputs must be given where lam is above 0, but are {self.unit!r}, {self.outputs!r}")
+        reading = (self.unit, self.outputs, self.estimator)
+        if self.lam > 0 and "none" in reading:
+            raise ValueError(f"unit, outputs and estimator must be given where lam is above 0, but are {reading}")
 
 
 def plan(profile: Profile) -> list[Config]:
