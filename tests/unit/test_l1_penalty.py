@@ -81,7 +81,7 @@ def test_probe_sees_no_movement_at_no_budget_and_agrees_with_the_penalty():
     model, x, y = linear(), torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 0])
     found = flatness_probe(x, y, eps=0.0)(model)
     grad_x = x.clone().requires_grad_()
-    norm = penalties.jacobian_l1(model(grad_x).softmax(1), grad_x).mean()
+    norm = penalties.jacobian_l1(model(grad_x).softmax(1), grad_x).mean().detach()
     assert found["delta"] == 0
     assert found["norm_clean"] == pytest.approx(float(norm)) and found["norm_adversarial"] == pytest.approx(float(norm))
     assert flatness_probe(x, y, eps=0.3)(model)["delta"] > 0
