@@ -16,7 +16,9 @@ ATTACK_STYLE = {
 }
 
 
-def gradient_step(image: Tensor, gradient: Tensor, adversarial: Tensor, labels: Sequence[str], *, title: str, alt: str):
+def gradient_step(
+    image: Tensor, gradient: Tensor, adversarial: Tensor, labels: Sequence[str], *, title: str, alt: str
+) -> Figure:
     """A digit, its loss gradient, the gradient's sign, and the digit after one step along that sign.
 
     Args:
@@ -43,7 +45,7 @@ def gradient_step(image: Tensor, gradient: Tensor, adversarial: Tensor, labels: 
 
 def epsilon_rows(
     rows: Mapping[str, Tensor], predictions: Mapping[str, Tensor], eps: Sequence[float], label: int, *, title: str, alt: str
-):
+) -> Figure:
     """One digit under several attacks (rows) at growing budgets (columns), with what the classifier reads.
 
     Args:
@@ -71,7 +73,7 @@ def epsilon_rows(
     return Figure(figure, alt)
 
 
-def loss_over_steps(losses: Mapping[str, Sequence[float]], *, title: str, alt: str):
+def loss_over_steps(losses: Mapping[str, Sequence[float]], *, title: str, alt: str) -> Figure:
     """Mean loss after each step of several attacks; a single value is drawn as a level line.
 
     Args:
@@ -92,7 +94,7 @@ def loss_over_steps(losses: Mapping[str, Sequence[float]], *, title: str, alt: s
     return Figure(figure, alt)
 
 
-def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = None, *, title: str, alt: str):
+def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = None, *, title: str, alt: str) -> Figure:
     """Accuracy under attack over the budget, one panel a model, one line an attack, with its interval as a band.
 
     Args:
@@ -121,7 +123,7 @@ def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = Non
     return Figure(figure, alt)
 
 
-def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str):
+def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str) -> Figure:
     """For each faulty evaluation the accuracy it reports, joined to what a sound one finds on the same model.
 
     Args:
@@ -142,6 +144,29 @@ def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str):
                         ha=side, color=COLORS[color])  # fmt: skip
         ax.set_yticks(rows, ledger["mistake"])
         ax.set(xlabel="accuracy under attack [%]", xlim=(-3, 103), ylim=(-0.6, len(ledger) - 0.4))
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def falls_to_chance(accuracies: Mapping[str, Mapping[float, float]], chance: float, *, title: str, alt: str) -> Figure:
+    """Accuracy of several models under the same attack, up to a budget at which no model can do better than chance.
+
+    Args:
+        accuracies: name to {budget: accuracy in percent}; names are written at the right end of the lines.
+        chance: accuracy of a constant answer, in percent.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    with theme():
+        figure, ax = plt.subplots(figsize=(6.2, 3.4), layout="constrained")
+        colors = (COLORS["lenet"], COLORS["wrong"], COLORS["fgsm"])
+        for (name, curve), color, line in zip(accuracies.items(), colors, ("-", "--", "-."), strict=False):
+            eps, accuracy = list(curve), list(curve.values())
+            ax.plot(eps, accuracy, color=color, linestyle=line, marker="o", markersize=4)
+            ax.annotate(name, (eps[-1], accuracy[-1]), xytext=(7, 0), textcoords="offset points", va="center")
+        ax.axhline(chance, color=COLORS["neutral"], linestyle=":", linewidth=1)
+        ax.annotate("chance", (0, chance), xytext=(3, 3), textcoords="offset points", color=COLORS["neutral"])
+        ax.set(xlabel="budget ε", ylabel="accuracy under PGD [%]", xlim=(0, None), ylim=(-2, 102))
         figure.suptitle(title)
     return Figure(figure, alt)
 
