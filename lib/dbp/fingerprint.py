@@ -2,16 +2,19 @@
 
 The closure starts at an experiment's `run` and follows the names that a function uses: other functions and classes of
 the package, its constants, attributes of its modules. Comments, docstrings and annotations do not count, so a reworded
-docstring leaves the records as they are, while a changed line makes them stale.
+docstring leaves the records as they are, while a changed line makes them stale. What an annotation names is followed
+all the same: rather one function too many than one too few.
 """
 
 import ast
+import functools
 import hashlib
 import importlib
 import inspect
 import sys
 import textwrap
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from types import FunctionType, ModuleType
 
 PACKAGE = "dbp"
@@ -19,7 +22,8 @@ PACKAGE = "dbp"
 # Never part of a result: where it is kept, how it is scheduled, shown or compared.
 INFRASTRUCTURE = frozenset(
     f"{PACKAGE}.{name}" for name in (
-        "checkpoints", "checks", "cli", "fingerprint", "paper", "plots", "profiles", "provenance", "records", "sweep",
+        "checkpoints", "checks", "cli", "fingerprint", "paper", "plots", "profiles", "provenance", "records", "standing",
+        "sweep", "weights",
     )
 )
 
@@ -45,6 +49,7 @@ def code_of(*functions: Callable) -> dict[str, str]:
 
     Raises:
         LookupError: a registry is reached, but none of its entries is among `functions`.
+        TypeError: a constant has no text that is the same in every process, such as a list of functions.
         OSError: the source of a function cannot be read.
     """
     given = {_name(function) for function in functions}
@@ -55,14 +60,14 @@ def code_of(*functions: Callable) -> dict[str, str]:
         name = _name(thing)
         if name in found or not _followed(thing):
             continue
-        tree = _definition(thing)
-        found[name] = _digest(_normal(tree))
-        for label, value in _used(tree, thing):
+        definition = _definition(thing)
+        found[name] = definition.digest
+        for label, value in _used(definition, thing):
             if isinstance(value, dict) and _is_registry(value):
                 if not given & {_name(entry) for entry in value.values()}:
                     raise LookupError(f"{name} uses the registry {label}: name the entry that is used in roots(config)")
             elif isinstance(value, CONSTANTS):
-                found[label] = _digest(_stable(value))
+                found[label] = _digest(_stable(value, label))
             else:
                 waiting.append(value)
     return dict(sorted(found.items()))
@@ -88,29 +93,46 @@ def _name(thing: object) -> str:
     return f"{getattr(thing, '__module__', '')}.{getattr(thing, '__qualname__', repr(thing))}"
 
 
-def _definition(thing: object) -> ast.AST:
-    return ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+@dataclass(frozen=True)
+class _Definition:
+    """What is read from a source: the hash of its normal form, its dotted names, and its local `from ... import`s."""
+
+    digest: str
+    chains: tuple[tuple[str, ...], ...]
+    imports: tuple[tuple[str, str], ...]
+
+
+@functools.cache  # a plan asks for the same functions once a run, and reading a source takes milliseconds
+def _definition(thing: object) -> _Definition:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+    digest = _digest(_normal(tree))
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = [(node.module, alias.name) for node in imports if (node.module or "").startswith(PACKAGE) for alias in node.names]
+    return _Definition(digest, tuple(map(tuple, _chains(tree))), tuple(names))
 
 
 def _is_registry(value: dict) -> bool:
     return bool(value) and all(isinstance(entry, FunctionType | type) for entry in value.values())
 
 
-def _used(tree: ast.AST, thing: object) -> Iterable[tuple[str, object]]:
+def _used(definition: _Definition, thing: object) -> Iterable[tuple[str, object]]:
     """What the global names of a definition stand for, where that belongs to the package."""
     namespace = vars(sys.modules[thing.__module__])
     if isinstance(thing, type):
         yield from ((_name(base), base) for base in thing.__bases__)
-    for chain in _chains(tree):
+    for chain in definition.chains:
         if chain[0] in namespace:
             yield from _resolve(chain, namespace[chain[0]], thing.__module__)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-            module = importlib.import_module(node.module)
-            yield from ((f"{node.module}.{alias.name}", getattr(module, alias.name, None)) for alias in node.names)
+    for home, name in definition.imports:
+        value = getattr(importlib.import_module(home), name, None)
+        if not isinstance(value, ModuleType):
+            yield f"{home}.{name}", value
+        for chain in definition.chains:  # `from dbp import data` within a function, then `data.subset`
+            if isinstance(value, ModuleType) and chain[0] == name:
+                yield from _resolve(chain, value, home)
 
 
-def _resolve(chain: list[str], value: object, home: str) -> Iterable[tuple[str, object]]:
+def _resolve(chain: tuple[str, ...], value: object, home: str) -> Iterable[tuple[str, object]]:
     label = f"{home}.{chain[0]}"
     for attribute in chain[1:]:
         if not isinstance(value, ModuleType):
@@ -157,9 +179,12 @@ def _normal(node: object) -> str:
     return f"{type(node).__name__}({','.join(fields)})"
 
 
-def _stable(value: object) -> str:
+def _stable(value: object, label: str) -> str:
     """`repr`, but the same in every process for sets of strings, whose order is random."""
-    return repr(sorted(map(repr, value))) if isinstance(value, set | frozenset) else repr(value)
+    text = repr(sorted(map(repr, value))) if isinstance(value, set | frozenset) else repr(value)
+    if " at 0x" in text:
+        raise TypeError(f"{label} holds an object without a lasting text, {text[:60]}: make it a function, or a dict of them")
+    return text
 
 
 def _digest(text: str) -> str:
