@@ -21,8 +21,9 @@ def loss_gradient_l2(loss: Tensor, x: Tensor) -> Tensor:
         [B], differentiable with respect to the parameters.
 
     Raises:
-        ValueError: `loss` is not [B], `x` does not require a gradient, `loss` does not depend on it, or batch
-            normalisation in training mode mixes the examples.
+        TypeError: an argument is not a tensor.
+        ValueError: `loss` is not [B], `x` does not require a gradient, `loss` does not depend on it, its graph has been
+            freed, or batch normalisation in training mode mixes the examples.
     """
     return _loss_gradient(loss, x).flatten(1).square().sum(1)
 
@@ -125,8 +126,9 @@ def jacobian_l1(
 
     Raises:
         KeyError: an unknown estimator.
-        ValueError: `outputs` is not [B, C], `x` does not require a gradient, `outputs` does not depend on it, or batch
-            normalisation in training mode mixes the examples.
+        TypeError: an argument of the wrong type.
+        ValueError: `outputs` is not [B, C], `x` does not require a gradient, `outputs` does not depend on it, its graph
+            has been freed, or batch normalisation in training mode mixes the examples.
     """
     if estimator not in JACOBIAN_L1:
         raise KeyError(f"no estimator named {estimator!r}; there are {', '.join(JACOBIAN_L1)}")

@@ -102,7 +102,7 @@ def check_generator(generator) -> torch.Generator:
 
 
 def check_logits(logits: Tensor, y: Tensor) -> None:
-    """Raise ValueError unless the model gave finite logits, [B, C], for labels below C."""
+    """Raise ValueError unless the model gave logits, [B, C], for labels below C."""
     if logits.ndim != 2 or len(logits) != len(y):
         raise ValueError(f"model must return logits [{len(y)}, C], but returned the shape {list(logits.shape)}")
     if int(y.max()) >= logits.shape[1]:
