@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _SUBMODULES = frozenset({
     "attacks", "checkpoints", "checks", "data", "device", "experiments", "fingerprint", "metrics", "models", "paper",
-    "penalties", "plots", "profiles", "provenance", "records", "sweep", "training",
+    "penalties", "plots", "profiles", "provenance", "records", "standing", "sweep", "training", "weights",
 })
 
 

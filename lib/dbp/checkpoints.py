@@ -37,12 +37,15 @@ class Checkpoint:
             return None
         except Damaged as error:
             aside = set_aside(self.path)
-            print(f"{error}; set aside as {aside.name}, starting afresh", file=sys.stderr)
+            if aside is not None:
+                print(f"{error}; set aside as {aside.name}, starting afresh", file=sys.stderr)
             return None
 
     def delete(self) -> None:
-        """Remove the file, if there is one."""
+        """Remove the file, if there is one, and what a killed process left beside it."""
         self.path.unlink(missing_ok=True)
+        for left_over in self.path.parent.glob(f".{self.path.name}.*.tmp"):
+            left_over.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:
@@ -97,10 +100,16 @@ def write_bytes(path: Path, body: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a damaged file to a name that says so, and that no reader takes for a sound one."""
+def set_aside(path: Path) -> Path | None:
+    """Rename a damaged file to a name that says so, and that no reader takes for a sound one.
+
+    None if there is nothing to rename: another process did so first.
+    """
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:4]}.damaged")
-    os.replace(path, aside)
+    try:
+        os.replace(path, aside)
+    except FileNotFoundError:
+        return None
     return aside
 
 

@@ -1,5 +1,7 @@
 """`python -m dbp`: run what is missing, see what is there. Heavy imports wait until a command needs them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +10,7 @@ import typer
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 Profile = Annotated[str, typer.Option(help="smoke, laptop, paper, or a YAML file")]
-Only = Annotated[str, typer.Option(help="only runs with these values, e.g. model=C,lam=10")]
+Only = Annotated[str, typer.Option(help="only runs with these values, e.g. model=C,lambda=10")]
 Jobs = Annotated[int, typer.Option(min=1, help="runs at once")]
 
 
@@ -55,34 +57,43 @@ def status(profile: Profile = "laptop", jobs: Jobs = 1) -> None:
 
 @app.command()
 def show(key: str) -> None:
-    """One record whole, by the first digits of its key."""
+    """One record whole, by the first digits of its key; the traceback, if the run failed."""
     import dataclasses
     import json
 
     from dbp import experiments
-    from dbp.records import Store
+    from dbp.records import FAILED, Store
 
-    found = [record for name in experiments.NAMES for record in Store().records(name) if record.key.startswith(key)]
-    if len(found) != 1:
-        _fail(f"{len(found)} records begin with {key!r}, expected one")
+    with _one_line():
+        store = Store()
+        found = [record for name in experiments.NAMES for record in store.records(name) if record.key.startswith(key)]
+        failed = [path for name in experiments.NAMES for path in (store.root / name).glob(f"{key}*{FAILED}")]
+        found += [store.failure(path.parent.name, path.name.removesuffix(FAILED)) for path in failed]
+        if len(found) != 1:
+            raise ValueError(f"{len(found)} records begin with {key!r}, expected one")
     typer.echo(json.dumps(dataclasses.asdict(found[0]), indent=1))
 
 
 @app.command()
 def records(
+    profile: Profile = "laptop",
     check: Annotated[bool, typer.Option("--check", help="exit 1 if a record is damaged or a file is no record")] = False,
 ) -> None:
-    """List the records; damaged ones are set aside, strays are named."""
-    from dbp import experiments
+    """List the records, and why a planned run has none; damaged ones are set aside, strays are named."""
+    from dbp import experiments, sweep
     from dbp.records import Store
 
-    store = Store()
-    for name in experiments.NAMES:
-        for record in store.records(name):
-            typer.echo(f"{record.key}  {record.provenance.get('finished', ''):26}{name}  {_describe(record.config)}")
-    strays = [path for path in store.strays() if path.name != ".gitkeep"]
-    for path in strays:
-        typer.echo(f"stray: {path}")
+    with _one_line():
+        store = Store()
+        for name in experiments.NAMES:
+            for record in store.records(name):
+                typer.echo(f"{record.key}  {record.provenance.get('finished', ''):26}{name}  {_describe(record.config)}")
+            module = experiments.get(name)
+            for key, reason in sweep.why_missing(module, sweep.survey(module, profile)).items():
+                typer.echo(f"missing {key}  {name}, {profile}: {reason}")
+        strays = store.strays()
+        for path in strays:
+            typer.echo(f"stray: {path}" + (" (left by a killed process; delete it)" if path.name.startswith(".") else ""))
     if check and strays:
         raise typer.Exit(1)
 
@@ -108,25 +119,28 @@ def notebook(
     """Execute a notebook by papermill; a parameter that it does not have is an error, not a remark."""
     import papermill
 
+    from dbp.profiles import nearest
+
     with _one_line():
         source = source if source.suffix == ".ipynb" else source.with_suffix(".ipynb")
         given = {"profile": profile, **_parse(parameters)}
         known = papermill.inspect_notebook(str(source))
         for name in given:
             if name not in known:
-                raise KeyError(f"{source.name} has no parameter {name!r}; there are {', '.join(known)}")
+                near = nearest(name, known)
+                raise KeyError(f"{source.name} has no parameter {name!r}; there are {', '.join(known)}{near}")
         papermill.execute_notebook(str(source), str(output), given, cwd=str(source.parent), kernel_name="python3")
 
 
 def _parse(only: str) -> dict:
-    """`model=C,lam=10` as a dict; values are read as YAML, so numbers are numbers."""
+    """`model=C,lambda=10` as a dict; values are read as YAML, so numbers are numbers. `lambda` is no name in Python: lam."""
     import yaml
 
     pairs = [pair.split("=", 1) for pair in only.split(",") if pair]
     for pair in pairs:
         if len(pair) != 2:
             raise ValueError(f"expected field=value, but found {pair[0]!r}")
-    return {name.strip(): yaml.safe_load(value) for name, value in pairs}
+    return {{"lambda": "lam"}.get(name.strip(), name.strip()): yaml.safe_load(value) for name, value in pairs}
 
 
 def _describe(config: dict) -> str:
@@ -142,14 +156,15 @@ def _summary(name: str, states: list, jobs: int) -> str:
     return f"{name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + f"; {hours}"
 
 
-class _one_line:
+@contextmanager
+def _one_line() -> Iterator[None]:
     """Turn an expected error into one line on stderr and exit code 1."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if isinstance(error, KeyError | ValueError | RuntimeError | OSError) and not isinstance(error, typer.Exit):
-            _fail(error.args[0] if isinstance(error, KeyError) else str(error))
+    try:
+        yield
+    except typer.Exit:
+        raise
+    except (KeyError, ValueError, RuntimeError, OSError) as error:
+        _fail(" ".join(str(error.args[0] if isinstance(error, KeyError) else error).split()))
 
 
 def _fail(text: str) -> None:

@@ -107,7 +107,8 @@ def _definition(thing: object) -> _Definition:
     tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
     digest = _digest(_normal(tree))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names = [(node.module, alias.name) for node in imports if (node.module or "").startswith(PACKAGE) for alias in node.names]
+    imports = [node for node in imports if (node.module or "").startswith(PACKAGE)]
+    names = [(node.module, alias.name) for node in imports for alias in node.names]
     return _Definition(digest, tuple(map(tuple, _chains(tree))), tuple(names))
 
 
@@ -183,7 +184,7 @@ def _stable(value: object, label: str) -> str:
     """`repr`, but the same in every process for sets of strings, whose order is random."""
     text = repr(sorted(map(repr, value))) if isinstance(value, set | frozenset) else repr(value)
     if " at 0x" in text:
-        raise TypeError(f"{label} holds an object without a lasting text, {text[:60]}: make it a function, or a dict of them")
+        raise TypeError(f"{label} holds an object without a lasting text ({text[:60]}): make it a dict of functions")
     return text
 
 

@@ -8,18 +8,22 @@ import dataclasses
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 
 from dbp import data
-from dbp.checkpoints import Damaged, cache_folder, read_tensors, set_aside, write_bytes, write_tensors
+from dbp.checkpoints import Damaged, set_aside, write_bytes
 from dbp.fingerprint import code_of
 
 SCHEMA = 1
 SUFFIX = ".json"
 FAILED = ".failed.json"
+
+# Where the wheel puts the records of the published pages; a checkout has no such folder.
+SHIPPED = Path(__file__).parent / "_records"
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ class Store:
         """Write a record whole or not at all; a success removes what is left of an earlier failure.
 
         Raises:
-            ValueError: a measure is NaN or infinite, or is not JSON.
+            ValueError: a measure is NaN or infinite, or is not JSON; the message names it.
         """
         failed = record.status == "failed"
         path = self.path(record.experiment, record.key, failed)
@@ -105,20 +109,32 @@ class Store:
         Raises:
             ValueError: the record has a newer schema than this library reads.
         """
-        for path in (self.path(experiment, key), Path(__file__).parent / "_records" / experiment / f"{key}{SUFFIX}"):
-            try:
+        path, shipped = self.path(experiment, key), SHIPPED / experiment / f"{key}{SUFFIX}"
+        try:
+            return _decode(path)
+        except FileNotFoundError:
+            pass
+        except Damaged as error:
+            aside = set_aside(path)
+            if aside is not None and _is_sound(aside, key):  # written anew while the damaged one was being read
+                os.replace(aside, path)
                 return _decode(path)
-            except FileNotFoundError:
-                continue
-            except Damaged as error:
-                print(f"{error}; set aside as {set_aside(path).name}, to be computed again")
-        return None
+            if aside is not None:
+                print(f"{error}; set aside as {aside.name}, to be computed again", file=sys.stderr)
+        try:
+            return _decode(shipped)
+        except FileNotFoundError:
+            return None
+        except Damaged as error:  # the installed package may be read-only: left where it is
+            print(f"{error}; not used", file=sys.stderr)
+            return None
 
     def records(self, experiment: str) -> Iterator[Record]:
         """Every sound record of an experiment, failed ones left out, in the order of their keys."""
-        for path in sorted((Path(self.root) / experiment).glob(f"*{SUFFIX}")):
-            if not path.name.endswith(FAILED) and not path.name.startswith("."):
-                record = self.read(experiment, path.name.removesuffix(SUFFIX))
+        names = {path.name for root in (Path(self.root), SHIPPED) for path in (root / experiment).glob(f"*{SUFFIX}")}
+        for name in sorted(names):
+            if not name.endswith(FAILED) and not name.startswith("."):
+                record = self.read(experiment, name.removesuffix(SUFFIX))
                 if record is not None:
                     yield record
 
@@ -126,16 +142,20 @@ class Store:
         """The record of the last failure of a run that has not succeeded since."""
         try:
             return _decode(self.path(experiment, key, failed=True))
-        except (FileNotFoundError, Damaged):
+        except (FileNotFoundError, ValueError):
             return None
 
     def strays(self) -> list[Path]:
-        """Files in the store that no reader takes for a record: left-overs, damaged ones, files of another name."""
+        """Files in the store that no reader takes for a record: left-overs, damaged ones, files of another name.
+
+        A name that begins with a dot and ends in `.tmp` was left by a killed process and can be deleted.
+        """
         def sound(path: Path) -> bool:
             stem = path.name.removesuffix(FAILED).removesuffix(SUFFIX)
             return path.name.endswith(SUFFIX) and len(stem) == 16 and set(stem) <= set("0123456789abcdef")
 
-        return sorted(path for path in Path(self.root).glob("*/*") if path.is_file() and not sound(path))
+        files = [*Path(self.root).glob("*"), *Path(self.root).glob("*/*")]
+        return sorted(path for path in files if path.is_file() and path.name != ".gitkeep" and not sound(path))
 
 
 def default_root() -> Path:
@@ -179,56 +199,45 @@ def table(records: list[Record]):
     return pandas.DataFrame([{**r.config, **r.measures, "key": r.key, **r.provenance} for r in records])
 
 
-def keep_weights(record: Record, tensors: dict) -> Path:
-    """Keep a finished run's weights in the cache, outside of git, under its key. Returns the file."""
-    path = _weights_path(record.experiment, record.key)
-    write_tensors(path, tensors, {"experiment": record.experiment, "key": record.key})
-    return path
-
-
-def weights(experiment: str, key: str) -> dict | None:
-    """The weights of a finished run, name to tensor, or None if they are not in this machine's cache.
-
-    Raises:
-        dbp.checkpoints.Damaged: the file is damaged, or belongs to another run.
-    """
-    path = _weights_path(experiment, key)
-    try:
-        tensors, meta = read_tensors(path)
-    except FileNotFoundError:
-        return None
-    if meta != {"experiment": experiment, "key": key}:
-        raise Damaged(f"{path} holds the weights of {meta}, expected those of {experiment} {key}")
-    return tensors
-
-
-def _weights_path(experiment: str, key: str) -> Path:
-    return cache_folder() / "weights" / experiment / f"{key}.safetensors"
-
-
-def _canonical(value: dict) -> str:
+def _canonical(value) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _encode(record: Record) -> bytes:
+    for name, value in record.measures.items():
+        try:
+            _canonical(value)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{record.experiment} {record.key}: the measure {name!r} cannot be recorded: {error}") from None
     content = {name: value for name, value in dataclasses.asdict(record).items() if name != "key"}
     content["sha256"] = hashlib.sha256(_canonical(content).encode()).hexdigest()
     return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def _decode(path: Path) -> Record:
+def _decode(path: Path, key: str | None = None) -> Record:
+    """Read a file that is named by its key, or by another name if `key` is given."""
     body = path.read_bytes()
     try:
         content = json.loads(body)
         checksum, schema = content.pop("sha256"), content["schema"]
+        sound = hashlib.sha256(_canonical(content).encode()).hexdigest() == checksum
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Damaged(f"{path} is damaged (it is not a record)") from None
-    sound = hashlib.sha256(_canonical(content).encode()).hexdigest() == checksum
-    if isinstance(schema, int) and schema > SCHEMA and sound:
+    if sound and isinstance(schema, int) and schema > SCHEMA:
         raise ValueError(f"{path} has the schema {schema}, but this library reads up to {SCHEMA}: update dbp")
     if not sound or body != (json.dumps({**content, "sha256": checksum}, indent=1, sort_keys=True) + "\n").encode():
         raise Damaged(f"{path} is damaged (its content does not match its checksum)")
-    record = Record(**content)
-    if record.key != path.name.removesuffix(FAILED).removesuffix(SUFFIX):
+    try:
+        record = Record(**content)
+    except TypeError as error:
+        raise ValueError(f"{path} was written by another version of dbp ({error}): update dbp") from None
+    if record.key != (key or path.name.removesuffix(FAILED).removesuffix(SUFFIX)):
         raise Damaged(f"{path} is damaged (its content belongs to {record.key})")
     return record
+
+
+def _is_sound(path: Path, key: str) -> bool:
+    try:
+        return bool(_decode(path, key))
+    except ValueError:  # Damaged is one
+        return False

@@ -91,7 +91,7 @@ def load(profile: "str | Path | Profile") -> Profile:
         return profile
     path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else Path(__file__).with_name(f"{profile}.yaml")
     if not path.is_file():
-        raise KeyError(f"no profile named {str(profile)!r}; there are {', '.join(NAMES)}{_nearest(str(profile), NAMES)}")
+        raise KeyError(f"no profile named {str(profile)!r}; there are {', '.join(NAMES)}{nearest(str(profile), NAMES)}")
     import yaml
 
     try:
@@ -108,7 +108,7 @@ def _build(cls: type, content: dict, where: str):
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for name in content:
         if name not in fields:
-            raise ProfileError(f"{where} has no field {name!r}; there are {', '.join(fields)}{_nearest(str(name), fields)}")
+            raise ProfileError(f"{where} has no field {name!r}; there are {', '.join(fields)}{nearest(str(name), fields)}")
     missing = [name for name in fields if name not in content]
     if missing:
         raise ProfileError(f"{where} lacks {', '.join(missing)}")
@@ -139,6 +139,7 @@ def _typed(hint, value, where: str):
     return hint(value)
 
 
-def _nearest(found: str, known) -> str:
+def nearest(found: str, known) -> str:
+    """` (did you mean ...?)` with the name nearest to `found`, or nothing."""
     near = difflib.get_close_matches(found, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
