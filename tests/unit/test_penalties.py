@@ -328,5 +328,5 @@ def test_penalty_lowers_the_gradient_it_penalises():
         optimizer.zero_grad()
         penalty.backward()
         optimizer.step()
-        values.append(float(penalty))
+        values.append(penalty.item())
     assert values[-1] < 0.9 * values[0]
