@@ -1,0 +1,110 @@
+"""The notebooks as files: paired, within the rules, showing what the records say."""
+
+import copy
+import shutil
+import subprocess
+import sys
+
+import guards
+import nbformat
+import pytest
+
+from dbp import experiments, records, sweep
+from dbp.experiments import tables
+
+CHAPTERS = guards.chapters()
+NOTEBOOKS = CHAPTERS.notebooks()
+TAUGHT = [path for path in NOTEBOOKS if path.name < "90"]  # the others print records and have no exercises
+NAMED = dict(ids=lambda path: path.stem)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
+def test_pair_is_in_step(path):
+    assert CHAPTERS.drift(path) == []
+
+
+@pytest.mark.parametrize("path", TAUGHT, **NAMED)
+def test_chapter_keeps_the_rules(path):
+    nb = CHAPTERS.read(path)
+    assert guards.breaches(nb) == []
+    assert guards.unfinished_exercises(nb) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
+def test_stored_outputs_belong_to_the_code_and_the_records(path):
+    assert not CHAPTERS.is_stale(path), f"call: make execute NOTEBOOKS={path.name[:2]}"
+
+
+@pytest.mark.parametrize("name", experiments.NAMES)
+def test_every_laptop_run_is_on_record_by_the_present_code(name):
+    module = experiments.get(name)
+    states = sweep.survey(module, "laptop")
+    assert sweep.stale(module, states) == {}
+    assert [state.planned.key for state in states if state.record is None] == []
+
+
+def table2():
+    """What the records say about P2 Table 2, as chapter 03 prints it."""
+    table = tables.p2_table2(records.load("l1_penalty", "laptop"))
+    names = {unit: {(unit, "softmax"): "softmax", (unit, "logits"): "logits"} for unit in ("mean", "sum")}
+    printed = [("clean", "mean"), ("adv", "mean"), ("adv", "sum")]
+    return [repr(tables.wide(table, "C", measure, names[unit])) for measure, unit in printed]
+
+
+def chapter_03():
+    return CHAPTERS.read(guards.ROOT / "notebooks" / "03_l1_penalty.ipynb")
+
+
+def test_published_numbers_are_those_of_the_records():
+    assert guards.numbers_off(chapter_03(), table2()) == []
+
+
+def test_guard_notices_a_number_that_was_changed_on_the_page():
+    nb = copy.deepcopy(chapter_03())
+    outputs = [output for cell in nb.cells if cell.cell_type == "code" for output in cell.outputs if "data" in output]
+    table = next(output for output in outputs if "the paper" in str(output.data.get("text/plain", "")))
+    text = table.data["text/plain"]
+    place = text.rindex(" ± ") - 1
+    table.data["text/plain"] = text[:place] + str((int(text[place]) + 1) % 10) + text[place + 1:]
+    assert len(guards.numbers_off(nb, table2())) == 1
+
+
+def test_guard_notices_a_pair_that_drifted(tmp_path):
+    source = TAUGHT[0]
+    for suffix in (".ipynb", ".md"):
+        shutil.copy(source.with_suffix(suffix), tmp_path / f"01_copy{suffix}")
+    assert CHAPTERS.drift(tmp_path / "01_copy.ipynb") == []
+    text = (tmp_path / "01_copy.md").read_text(encoding="utf-8")
+    (tmp_path / "01_copy.md").write_text(text.replace("network", "net", 1), encoding="utf-8")
+    assert len(CHAPTERS.drift(tmp_path / "01_copy.ipynb")) == 1
+
+
+def test_guard_notices_a_chapter_that_breaks_the_rules():
+    nb = copy.deepcopy(CHAPTERS.read(TAUGHT[0]))
+    nb.cells = [cell for cell in nb.cells if "parameters" not in cell.metadata.get("tags", [])]
+    nb.cells.append(nbformat.v4.new_code_cell("\n".join("x = 1" for _ in range(40))))
+    nb.cells.append(nbformat.v4.new_markdown_cell(":::{exercise-start} Unfinished\n:::\nDo something."))
+    assert {"has 40 lines" in line or "not tagged" in line for line in guards.breaches(nb)} == {True}
+    assert any("'Unfinished' lacks a check" in line for line in guards.unfinished_exercises(nb))
+
+
+def nbval(path, *cells):
+    nb = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    nb.cells = list(cells)
+    nbformat.write(nb, path)
+    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(path)],
+                          capture_output=True, text=True, cwd=path.parent)
+
+
+def test_nbval_notices_a_notebook_that_fails(tmp_path):
+    done = nbval(tmp_path / "fails.ipynb", nbformat.v4.new_code_cell("assert 1 + 1 == 3"))
+    assert done.returncode == 1 and "1 failed" in done.stdout
+
+
+def test_nbval_notices_a_number_that_was_changed_in_a_checked_cell(tmp_path):
+    def cell(shown):
+        output = nbformat.v4.new_output("stream", name="stdout", text=shown)
+        return nbformat.v4.new_code_cell("print(6 * 7)", outputs=[output], metadata={"tags": ["nbval-check-output"]})
+
+    assert nbval(tmp_path / "right.ipynb", cell("42\n")).returncode == 0
+    assert nbval(tmp_path / "wrong.ipynb", cell("43\n")).returncode == 1
