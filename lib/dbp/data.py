@@ -116,6 +116,11 @@ def known_fingerprint(name: str, source: str) -> str:
 def subset(split: Split, size: int, seed: int = 0) -> Split:
     """A random part of `split` with `size` examples, every class in the same proportion as far as `size` allows.
 
+    Args:
+        split: N examples.
+        size: how many to take, at most N.
+        seed: of the draw.
+
     Raises:
         ValueError: `size` is not between 1 and the number of examples.
     """
@@ -134,6 +139,11 @@ def subset(split: Split, size: int, seed: int = 0) -> Split:
 
 def partition(split: Split, sizes: tuple[int, ...], seed: int) -> tuple[Split, ...]:
     """Disjoint random parts of `split`, one a size (P2 Section 4.1: 55,000 to train on, 5,000 to validate).
+
+    Args:
+        split: N examples.
+        sizes: examples of each part; together at most N.
+        seed: of the draw.
 
     Raises:
         ValueError: the sizes are below 1 or add up to more than there is.

@@ -26,9 +26,16 @@ from dbp.attacks.losses import LOSSES, attack_loss
 
 
 def accuracy(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, batch_size: int = 1000) -> float:
-    """Share of the images, [N, ...], whose largest logit is at the label, [N].
+    """Share of the images whose largest logit is at the label.
 
-    The images are moved to the device of the model's parameters, a batch at a time.
+    Args:
+        model: images to logits, [B, C].
+        x: images, [N, ...]; moved to the device of the model's parameters, a batch at a time.
+        y: labels, [N].
+        batch_size: images at once.
+
+    Returns:
+        A share of 1.
 
     Raises:
         ValueError: no images, or another number of labels.

@@ -55,6 +55,10 @@ def table(paper: str, number: int):
 def cell(paper: str, **where) -> Cell:
     """The one number that `where` names, e.g. `cell("P2", table=2, model="C", measure="adv", lam=50)`.
 
+    Args:
+        paper: "P1" or "P2".
+        where: columns of `table`, with the values of the one row.
+
     Raises:
         KeyError: nothing, or more than one number, is so named.
     """

@@ -137,7 +137,10 @@ def jacobian_l1(
 
 
 def jacobian_l1_one_row(outputs: Tensor, x: Tensor, generator: torch.Generator | None) -> Tensor:
-    """C times the L1 norm of one row, drawn for each example: its mean over the draws is P2 Eq. (3)."""
+    """C times the L1 norm of one row, drawn for each example: its mean over the draws is P2 Eq. (3).
+
+    Args and returns: as of `jacobian_l1`, which also checks `outputs`, `x` and `generator`.
+    """
     batch, classes = outputs.shape
     generator = generator or torch.Generator().manual_seed(0)
     rows = torch.randint(classes, (batch, 1), generator=generator).to(outputs.device)
@@ -145,7 +148,10 @@ def jacobian_l1_one_row(outputs: Tensor, x: Tensor, generator: torch.Generator |
 
 
 def jacobian_l1_summed(outputs: Tensor, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """sum_j |sum_i J_ij|, the footnote of P2 Section 4.2."""
+    """sum_j |sum_i J_ij|, the footnote of P2 Section 4.2.
+
+    Args and returns: as of `jacobian_l1`, which also checks `outputs` and `x`; `generator` is not used.
+    """
     return _gradient(outputs.sum(), x).flatten(1).abs().sum(1)
 
 
@@ -153,6 +159,8 @@ def jacobian_l1_exact(outputs: Tensor, x: Tensor, generator: torch.Generator | N
     """sum_i sum_j |J_ij|, P2 Eq. (3).
 
     The rows of a softmax sum to zero, so its last row is minus the sum of the others and costs no pass.
+
+    Args and returns: as of `jacobian_l1`, which also checks `outputs` and `x`; `generator` is not used.
     """
     closed = _is_softmax(outputs.grad_fn)
     count = outputs.shape[1] - closed

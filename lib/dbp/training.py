@@ -53,7 +53,14 @@ class ClassifierTraining:
 
 
 def smoothed_cross_entropy(label_smoothing: float = 0.1) -> Objective:
-    """The objective without a penalty: cross-entropy with smoothed labels (P2 Section 4.1), one value an example."""
+    """The objective without a penalty: cross-entropy with smoothed labels (P2 Section 4.1), one value an example.
+
+    Args:
+        label_smoothing: share of the label that is spread over all classes.
+
+    Raises:
+        ValueError: `label_smoothing` is not in [0, 1).
+    """
     if not 0 <= label_smoothing < 1:
         raise ValueError(f"label_smoothing must lie in [0, 1), but is {label_smoothing!r}")
 
@@ -64,7 +71,12 @@ def smoothed_cross_entropy(label_smoothing: float = 0.1) -> Objective:
 
 
 def should_stop(accuracies: list[float], settings: ClassifierTraining) -> bool:
-    """Whether training ends after these validation accuracies, one an epoch (P2 Section 4.1)."""
+    """Whether training ends after these validation accuracies (P2 Section 4.1).
+
+    Args:
+        accuracies: one a finished epoch, shares of 1.
+        settings: the rule, its patience and `min_delta`, and the most epochs.
+    """
     if len(accuracies) >= settings.max_epochs:
         return True
     if len(accuracies) < 2 or len(accuracies) <= settings.patience:

@@ -35,7 +35,7 @@ def test_guards_notice_a_spoilt_library(tmp_path):
 
 
 def test_lines_of_code_leave_out_docstrings_comments_and_blanks(tmp_path):
-    lines = ['"""Doc.', "", 'More."""', "# comment", "x = 1", "", "def f():", '    """Doc."""', "    return (1,", "            2)"]
+    lines = ['"""Doc.', "", 'More."""', "# comment", "x = 1", "", "def f():", '    """Doc."""', "    return (1,", "    2)"]
     (tmp_path / "a.py").write_text("\n".join(lines) + "\n")
     assert guards.code_lines(tmp_path) == {"a.py": 4}
 

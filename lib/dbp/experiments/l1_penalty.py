@@ -99,7 +99,7 @@ def plan(profile: Profile) -> list[Config]:
 
 
 def roots(config: Config) -> list[Callable]:
-    """What a run reaches by name only, for the code fingerprint."""
+    """What a run of `config` reaches by name only, for the code fingerprint."""
     # Without a penalty none of the estimators is used; naming the default one keeps the closure complete.
     return [CLASSIFIERS[config.model], penalties.JACOBIAN_L1.get(config.estimator, penalties.jacobian_l1_one_row)]
 
@@ -110,7 +110,15 @@ def results(profile: str | Profile = "laptop", **options):
 
 
 def penalised_cross_entropy(config: Config) -> Objective:
-    """P2 Eq. (3): cross-entropy plus lambda times the L1 norm of the Jacobian, one value an example."""
+    """P2 Eq. (3): cross-entropy plus lambda times the L1 norm of the Jacobian, one value an example.
+
+    Args:
+        config: gives lambda, its unit, whose Jacobian, the estimator and the label smoothing.
+
+    Returns:
+        An objective for `dbp.training.fit_classifier`: the terms "loss" and, where lambda is above 0, "penalty", in nats,
+        [B] each.
+    """
 
     def objective(model: nn.Module, x: Tensor, y: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         if config.lam == 0:
@@ -153,6 +161,11 @@ def flatness_probe(x: Tensor, y: Tensor, eps: float) -> Callable[[nn.Module], di
 def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:
     """Train and measure one configuration.
 
+    Args:
+        config: everything that determines the result.
+        checkpoint: where the training keeps its state, so that it can go on after a stop.
+        report: called with the history row of each finished epoch.
+
     Returns:
         Measures: shares of 1 for accuracies (named `fgsm_0.3` for a budget of 0.3, and so on), the mean ||J||_{1,1} of
         the first `attack_images` test images, and the `history` of `dbp.training.fit_classifier`.
@@ -171,7 +184,16 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
 
 
 def measure(model: nn.Module, test: data.Split, config: Config) -> dict[str, float]:
-    """Every measurement of a trained model; the same seed gives the same random starts."""
+    """Every measurement of a trained model; the same seed gives the same random starts.
+
+    Args:
+        model: images to logits, [B, 10].
+        test: images, [N, 1, 28, 28], and labels, [N]; the first `config.attack_images` of them meet PGD.
+        config: gives the attacks' steps, restarts and seed.
+
+    Returns:
+        Accuracies as shares of 1, and mean norms of the Jacobian in units of the outputs per pixel.
+    """
     images, labels = test.images.to(choose()), test.labels.to(choose())
     few, few_labels = images[: config.attack_images], labels[: config.attack_images]
     found = {"clean": accuracy(model, images, labels)}

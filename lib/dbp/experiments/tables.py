@@ -75,7 +75,7 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def as_text(cell: Cell | None) -> str:
-    """`18.2 ± 10.0`, `18.2 (one seed)`, or a dash for nothing; the number of decimals follows the spread."""
+    """A cell as `18.2 ± 10.0`, `18.2 (one seed)`, or a dash for nothing; the number of decimals follows the spread."""
     if cell is None:
         return "–"
     if cell.std is None:
@@ -103,7 +103,7 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 
 
 def made_by(frame: pandas.DataFrame) -> str:
-    """One line on how the records of a table were made: runs, seeds, images, epochs, device, dates."""
+    """One line on how the records in `frame` were made: runs, seeds, images, epochs, device, dates."""
     seeds = frame.groupby([name for name in ("model", "lam", "unit", "outputs") if name in frame])["seed"].nunique()
     few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     days = sorted({str(value)[:10] for value in frame["finished"]})
