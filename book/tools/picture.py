@@ -1,0 +1,27 @@
+"""The picture of the README, from the records: python book/tools/picture.py"""
+
+from pathlib import Path
+
+from dbp import plots, records
+from dbp.checkpoints import write_bytes
+from dbp.experiments import tables
+
+TARGET = Path(__file__).resolve().parents[1] / "images" / "worst-case.png"
+
+
+def picture() -> plots.Figure:
+    """Accuracy over lambda at a budget of 0.1, under one step and in the worst case, for both kinds of outputs."""
+    results = records.load("l1_penalty", "laptop")
+    lines = {}
+    for outputs in ("softmax", "logits"):
+        for attack, measure in (("FGSM", "fgsm_few_0.1"), ("worst case", "worst_0.1")):
+            cells = tables.summarise(results, ["unit", "outputs", "lam"], measure)
+            kept = {("mean", outputs), ("none", "none")}
+            lines[outputs, attack] = {lam: cell for (unit, of, lam), cell in cells.items() if (unit, of) in kept}
+    return plots.attack_ladder(
+        lines, title="A penalty may fool the attack (softmax) or resist it (logits)",
+        alt="Accuracy over lambda under FGSM and in the worst case; only for the logits the two stay together.")
+
+
+if __name__ == "__main__":
+    write_bytes(TARGET, picture().png())
