@@ -132,12 +132,12 @@ def refresh(experiment: ModuleType, profile="laptop", *, sample: int = 1, store:
         ValueError: a run disagrees; the message names the first measure that differs.
     """
     store = store or Store()
-    newest: dict[str, tuple[Record, State]] = {}
-    for record, state in _stale(experiment, survey(experiment, profile, store=store), store):
+    states, newest = survey(experiment, profile, store=store), {}
+    for record, state in _stale(experiment, states, store):
         before = newest.get(state.planned.key)
         if before is None or before[0].provenance.get("finished", "") <= record.provenance.get("finished", ""):
             newest[state.planned.key] = record, state
-    pairs = list(newest.values())
+    pairs = [newest[state.planned.key] for state in states if state.planned.key in newest]
     again = pairs[:: max(1, len(pairs) // sample)][:sample]
     for record, state in again:
         measures = _run_again(experiment, state.config, record.provenance.get("threads", 1))

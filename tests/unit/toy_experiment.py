@@ -1,7 +1,7 @@
 """A toy experiment for the tests of records and sweeps: a linear network on made-up points, trained in milliseconds.
 
 What a test wants to happen in a worker process is said in the environment: TOY_LOG names a file that gets a line a run,
-TOY_PAUSE the seconds that an epoch lasts at least, TOY_FAILS the seed whose run raises, TOY_NAN the seed whose measure is NaN.
+TOY_PAUSE the seconds that an epoch lasts at least, TOY_FAILS the seed whose run raises, TOY_NAN that whose measure is NaN.
 """
 
 import os
