@@ -81,7 +81,7 @@ def test_nan_measure_fails_its_run_and_no_other(store, toy, profile, monkeypatch
 @pytest.mark.parametrize("lam", [1e30, float("nan")])
 def test_exploding_loss_stops_the_run_with_epoch_and_loss(toy, lam):
     config = toy.Config(lam, 0, epochs=1000)
-    with pytest.raises(FloatingPointError, match=r"the loss is (inf|nan|[\d.e+]+) in epoch 1, step 0: training has diverged"):
+    with pytest.raises(FloatingPointError, match=r"the loss is \S+ in epoch 1, step 0: training has diverged"):
         toy.run(config)
 
 

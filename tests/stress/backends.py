@@ -1,0 +1,75 @@
+"""The same sweep by processes, by a Dask cluster of two workers on loopback, and by Ray: the same records?
+
+    python tests/stress/backends.py [BACKEND ...]      # processes, dask and, where it is installed, ray
+
+Prints a line a backend, exits 1 if the measures differ in one bit.
+"""
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+UNIT = Path(__file__).resolve().parents[1] / "unit"
+SEEDS = 2  # four runs
+
+
+@contextlib.contextmanager
+def cluster(backend: str):
+    """The address of a running cluster, or None if the sweep is to start its own workers."""
+    if backend != "dask":
+        yield None
+        return
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1") as running:
+        yield running.scheduler_address
+
+
+def sweep(backend: str, folder: Path) -> dict[str, dict]:
+    """Measures by key of the toy's sweep, made in a fresh store."""
+    from dbp.records import Store
+
+    environment = {**os.environ, "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"),
+                   "OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log")}
+    folder.mkdir(parents=True, exist_ok=True)
+    # The cluster's workers are started with the environment of the sweep: its cache is theirs.
+    before = dict(os.environ)
+    os.environ.update(environment)
+    try:
+        with cluster(backend) as address:
+            command = [sys.executable, str(UNIT / "toy_sweep.py"), "2", str(SEEDS), backend, *([address] if address else [])]
+            subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    if len((folder / "log").read_text().splitlines()) != 2 * SEEDS:
+        raise RuntimeError(f"{backend} made a run twice, or not at all")
+    return {record.key: record.measures for record in Store(folder / "records").records("toy")}
+
+
+def installed() -> list[str]:
+    known = {"processes": "joblib", "dask": "distributed", "ray": "ray"}
+    return [backend for backend, module in known.items() if importlib.util.find_spec(module)]
+
+
+def main(backends: list[str]) -> bool:
+    """Whether all give the same records."""
+    same, first = True, None
+    with tempfile.TemporaryDirectory() as folder:
+        for backend in backends:
+            started = time.perf_counter()
+            found = sweep(backend, Path(folder) / backend)
+            first = first or found
+            same = same and found == first and len(found) == 2 * SEEDS
+            verdict = "as the first" if found == first else "DIFFERENT"
+            print(f"{backend}: {len(found)} records, {verdict}, {time.perf_counter() - started:.0f} s", flush=True)
+    return same
+
+
+if __name__ == "__main__":
+    sys.exit(not main(sys.argv[1:] or installed()))
