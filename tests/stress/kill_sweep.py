@@ -55,6 +55,7 @@ def _disturbed(folder: Path, seeds: int, pause: float, kills: int, choose: rando
         found["records_seen_after_kills"] += len(now) if killed else 0
         found["interrupted_in_a_run"] += bool(killed and len(_log(folder)) > began and len(set(_log(folder))) > len(now))
         recorded = now
+        print(f"kill {found['kills']}: {len(now)} of {2 * seeds} runs recorded", file=sys.stderr, flush=True)
         if not killed:
             break
     measures = _measures(folder)

@@ -1,0 +1,51 @@
+"""The scripts of tests/stress in a short form; called by hand, they take minutes and try harder."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+STRESS = Path(__file__).resolve().parents[1] / "stress"
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def script(name):
+    """The module of a script, imported from its file."""
+    specification = importlib.util.spec_from_file_location(f"stress_{name}", STRESS / f"{name}.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been():
+    found = script("kill_sweep").main(kills=5, seeds=4)
+    assert found["wrong"] == 0 and found["kills"] == 5 and found["interrupted_in_a_run"] >= 1
+
+
+def test_eight_processes_share_a_store():
+    # Processes that are started anew must be able to import what they run: the script is called as a user calls it.
+    answer = subprocess.run([sys.executable, str(STRESS / "concurrent_store.py"), "3"], capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "wrong 0, lost 0, strays 0" in answer.stdout and "written 0" not in answer.stdout
+
+
+def test_no_flipped_bit_is_used():
+    flips = script("flip_bits")
+    found = flips.main(20)
+    assert flips.wrong(found) == 0 and sum(found.values()) == 20 and len({kind for kind, _ in found}) == 4
+
+
+@pytest.mark.parametrize("backend, module", [("dask", "distributed"), ("ray", "ray")])
+def test_a_cluster_gives_the_records_of_this_machines_processes(backend, module):
+    pytest.importorskip(module)
+    answer = subprocess.run([sys.executable, str(STRESS / "backends.py"), "processes", backend], capture_output=True, text=True,
+                            env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"})
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert f"{backend}: 4 records, as the first" in answer.stdout
