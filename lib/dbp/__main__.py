@@ -2,4 +2,5 @@
 
 from dbp.cli import app
 
-app(prog_name="python -m dbp")
+if __name__ == "__main__":  # workers that are started anew import this module too
+    app(prog_name="python -m dbp")

@@ -35,7 +35,7 @@ def sweep(backend: str, folder: Path) -> dict[str, dict]:
     from dbp.records import Store
 
     environment = {**os.environ, "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"),
-                   "OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log")}
+                   "OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log"), "RAY_USAGE_STATS_ENABLED": "0"}
     folder.mkdir(parents=True, exist_ok=True)
     # The cluster's workers are started with the environment of the sweep: its cache is theirs.
     before = dict(os.environ)

@@ -62,8 +62,3 @@ def test_the_search_finds_what_unpickles(source):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FILES[0].parent)))
 def test_nothing_in_the_package_unpickles(path):
     assert unpickling(path.read_text(encoding="utf-8")) == []
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(FILES[0].parent)))
-def test_files_stay_short(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
