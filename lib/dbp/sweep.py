@@ -95,7 +95,9 @@ def _compute(experiment, missing: list[State], store: Store, jobs, backend, addr
     with _workers(backend, address, jobs, threads) as returned:
         parallel = joblib.Parallel(jobs, batch_size=1, pre_dispatch="n_jobs", return_as=returned)
         for count, (key, seconds, error) in enumerate(parallel(calls), 1):
-            left = (time.perf_counter() - started) / count * (len(missing) - count)
+            waiting = len(missing) - count
+            half_done = min(jobs - 1, waiting) / 2  # what the other workers are at is half done on average
+            left = (time.perf_counter() - started) * waiting / (count + half_done)
             if error:
                 failed.append((key, error))
             if progress:
