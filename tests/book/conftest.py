@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import guards
 import pytest
@@ -12,10 +13,12 @@ import yaml
 def site(tmp_path_factory):
     """The folder of the HTML pages; warnings are errors."""
     out = tmp_path_factory.mktemp("book")
-    command = [sys.executable, "-m", "jupyter_book.cli.main", "build", str(guards.ROOT), "--path-output", str(out)]
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(guards.ROOT), "--path-output", str(out)]
     done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-2000:]
-    return out / "_build" / "html"
+    html = out / "_build" / "html"
+    assert (html / "index.html").is_file()
+    return html
 
 
 @pytest.fixture(scope="session")

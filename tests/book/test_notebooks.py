@@ -104,7 +104,8 @@ def test_nbval_notices_a_notebook_that_fails(tmp_path):
 def test_nbval_notices_a_number_that_was_changed_in_a_checked_cell(tmp_path):
     def cell(shown):
         output = nbformat.v4.new_output("stream", name="stdout", text=shown)
-        return nbformat.v4.new_code_cell("print(6 * 7)", outputs=[output], metadata={"tags": ["nbval-check-output"]})
+        tags = {"tags": ["nbval-check-output"]}
+        return nbformat.v4.new_code_cell("print(6 * 7)", outputs=[output], metadata=tags, execution_count=1)
 
     assert nbval(tmp_path / "right.ipynb", cell("42\n")).returncode == 0
     assert nbval(tmp_path / "wrong.ipynb", cell("43\n")).returncode == 1
