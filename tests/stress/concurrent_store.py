@@ -52,7 +52,8 @@ def main(seconds: float = 60) -> dict[str, int]:
     """Counts; `wrong`, `lost` and `strays` must be 0."""
     from dbp.records import Store
 
-    context = multiprocessing.get_context("spawn")
+    # A forked process has torch already; eight that import it would spend a short test on that.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with tempfile.TemporaryDirectory() as root:
         answers = context.Queue()
         processes = [context.Process(target=work, args=(root, owner, seconds, answers)) for owner in range(PROCESSES)]

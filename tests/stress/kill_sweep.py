@@ -28,7 +28,7 @@ def main(kills: int = 50, seeds: int = SEEDS, pause: float = 0.03) -> dict[str, 
     found = Counter(kills=0, sweeps=0, runs=0, records_seen_after_kills=0, resumed=0, interrupted_in_a_run=0, wrong=0)
     choose = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
-        expected = _measures(_sweep(Path(folder) / "undisturbed", seeds, 0.0))
+        expected = _undisturbed(Path(folder) / "undisturbed", seeds)
         while found["kills"] < kills:
             found["sweeps"] += 1
             _disturbed(Path(folder) / f"sweep{found['sweeps']}", seeds, pause, kills, choose, expected, found)
@@ -41,7 +41,8 @@ def _disturbed(folder: Path, seeds: int, pause: float, kills: int, choose: rando
     while True:
         began = len(_log(folder))
         process = _start(folder, seeds, pause)
-        killed = found["kills"] < kills and _kill_somewhere(process, folder, began, choose)
+        awaited = began + choose.randint(1, seeds // 2 + 1)
+        killed = found["kills"] < kills and _kill_somewhere(process, folder, awaited, choose)
         process.wait()
         found["wrong"] += not killed and process.returncode != 0
         now = _records(folder)
@@ -64,21 +65,20 @@ def _disturbed(folder: Path, seeds: int, pause: float, kills: int, choose: rando
     found["resumed"] += sum(b'"resumed": true' in body for body in recorded.values())
 
 
-def _start(folder: Path, seeds: int, pause: float) -> subprocess.Popen:
+def _start(folder: Path, seeds: int, pause: float, jobs: int = 2) -> subprocess.Popen:
     folder.mkdir(exist_ok=True)
     environment = {
         **os.environ, "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1",
         "TOY_LOG": str(folder / "log"), "TOY_PAUSE": str(pause),
     }
-    command = [sys.executable, str(UNIT / "toy_sweep.py"), "2", str(seeds)]
+    command = [sys.executable, str(UNIT / "toy_sweep.py"), str(jobs), str(seeds)]
     return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
                             stderr=subprocess.DEVNULL)
 
 
-def _kill_somewhere(process: subprocess.Popen, folder: Path, began: int, choose: random.Random) -> bool:
-    """Wait until some runs have begun, then a random while; kill the whole group. False if the sweep was faster."""
-    awaited = choose.randint(1, 5)
-    while process.poll() is None and len(_log(folder)) < began + awaited:
+def _kill_somewhere(process: subprocess.Popen, folder: Path, awaited: int, choose: random.Random) -> bool:
+    """Wait until that many runs have begun, then a random while; kill the whole group. False if the sweep was faster."""
+    while process.poll() is None and len(_log(folder)) < awaited:
         time.sleep(0.01)
     time.sleep(choose.uniform(0, 0.3))
     if process.poll() is not None:
@@ -87,11 +87,11 @@ def _kill_somewhere(process: subprocess.Popen, folder: Path, began: int, choose:
     return True
 
 
-def _sweep(folder: Path, seeds: int, pause: float) -> Path:
-    process = _start(folder, seeds, pause)
+def _undisturbed(folder: Path, seeds: int) -> dict[str, dict]:
+    process = _start(folder, seeds, 0.0, jobs=1)
     if process.wait() != 0:
         raise RuntimeError("the undisturbed sweep failed")
-    return folder
+    return _measures(folder)
 
 
 def _log(folder: Path) -> list[str]:
