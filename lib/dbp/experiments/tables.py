@@ -103,14 +103,15 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 
 
 def made_by(frame: pandas.DataFrame) -> str:
-    """One line on how the records in `frame` were made: runs, seeds, images, epochs, device, dates."""
+    """Three lines on how the records in `frame` were made: runs and seeds; images and epochs; estimator, device, dates."""
     seeds = frame.groupby([name for name in ("model", "lam", "unit", "outputs") if name in frame])["seed"].nunique()
     few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     days = sorted({str(value)[:10] for value in frame["finished"]})
     return (
-        f"{len(frame)} runs, {few} seeds a cell; {', '.join(sorted(set(frame['source'])))} MNIST,"
-        f" {frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
-        f" at most {frame['max_epochs'].max()} epochs, penalty by {', '.join(sorted(set(frame['estimator']) - {'none'}))};"
+        f"{len(frame)} runs, {few} seeds a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
+        f"{frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
+        f" at most {frame['max_epochs'].max()} epochs\n"
+        f"penalty by {', '.join(sorted(set(frame['estimator']) - {'none'}))};"
         f" {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
     )
 
