@@ -7,10 +7,13 @@ import re
 
 
 def plain(line: str) -> str:
-    """One docstring line as reStructuredText that shows it as it was written; `code` becomes literal."""
-    parts = re.split(r"(`+[^`]+`+)", line)
+    """One docstring line as reStructuredText that shows it as it was written; `code` becomes literal, *words* stay."""
+    parts = re.split(r"(`+[^`]+`+|(?<!\S)\*\w[\w ]*\*)", line)
     for index, part in enumerate(parts):
-        parts[index] = f"``{part.strip('`')}``" if index % 2 else re.sub(r"([\\|*]|_(?!\w)|<|>)", r"\\\1", part)
+        if index % 2 == 0:
+            parts[index] = re.sub(r"([\\|*]|_(?!\w)|<|>)", r"\\\1", part)
+        elif part.startswith("`"):
+            parts[index] = f"``{part.strip('`')}``"
     return "".join(parts)
 
 
