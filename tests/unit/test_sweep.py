@@ -304,7 +304,9 @@ def test_ctrl_c_stops_after_writing_what_is_finished(store, toy, profile, tmp_pa
     program = Path(__file__).with_name("toy_sweep.py")
     environment = {**os.environ, "TOY_PAUSE": "0.1"}
     process = subprocess.Popen([sys.executable, str(program), "2", "8"], env=environment, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE, text=True, start_new_session=True)
+                               stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               # A test run in the background inherits an ignored Ctrl-C.
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     first = process.stdout.readline()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     _, errors = process.communicate(timeout=60)

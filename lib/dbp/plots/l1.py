@@ -53,15 +53,15 @@ def lambda_path(
     lambdas = sorted({lam for cells in ours.values() for lam in cells} | set(theirs))
     place = {lam: position for position, lam in enumerate(lambdas)}  # evenly spaced: 0 has no place on a log axis
     with theme():
-        figure, axes = plt.subplots(1, len(ours), figsize=(7.2, 2.9), sharey=True, layout="constrained")
-        for ax, (name, cells) in zip(axes, ours.items(), strict=True):
+        figure, axes = plt.subplots(1, len(ours), figsize=(7.2, 2.9), sharey=True, layout="constrained", squeeze=False)
+        for ax, (name, cells) in zip(axes[0], ours.items(), strict=True):
             _points(ax, place, theirs, COLORS["paper"], "s", "the paper")
             _points(ax, place, cells, COLORS["penalised"], "o", "ours")
             ax.set_title(name, fontsize="medium", weight="normal")
             ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
             ax.set(xlabel="λ", ylim=(0, None))
-        axes[0].set_ylabel(ylabel)
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+        axes[0, 0].set_ylabel(ylabel)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
         figure.suptitle(title)
     return Figure(figure, alt)
 

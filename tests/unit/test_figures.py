@@ -1,0 +1,46 @@
+"""Figures: one panel or several, an alt text that travels, labels that keep their distance."""
+
+import matplotlib.pyplot as plt
+import pytest
+from dbp import plots
+from dbp.paper import Cell
+from dbp.plots.style import end_labels
+
+CELLS = {0.0: Cell(10.0, None, 1), 1.0: Cell(20.0, 2.0, 3)}
+WORDS = dict(title="A sentence", alt="Two points, the second one higher")
+
+
+@pytest.mark.parametrize("readings", [1, 3])
+def test_lambda_path_has_a_panel_a_reading(readings):
+    ours = {f"reading {i}": CELLS for i in range(readings)}
+    found = plots.lambda_path(CELLS, ours, ylabel="accuracy in %", **WORDS)
+    assert len(found.figure.axes) == readings
+
+
+def test_figure_carries_its_alt_text_and_stands_on_a_light_ground():
+    html = plots.attack_ladder({("softmax", "FGSM"): CELLS}, **WORDS)._repr_html_()
+    assert 'alt="Two points, the second one higher"' in html and "background:white" in html
+
+
+def test_quotes_in_an_alt_text_do_not_break_the_page():
+    figure = plots.Figure(plt.figure(), 'a "quoted" word & a sign < here')
+    assert "a &quot;quoted&quot; word &amp; a sign &lt; here" in figure._repr_html_()
+
+
+def test_an_alt_text_that_says_nothing_is_refused():
+    with pytest.raises(ValueError, match="what is seen"):
+        plots.Figure(plt.figure(), "figure")
+
+
+def test_the_same_figure_gives_the_same_bytes():
+    first, second = (plots.lambda_path(CELLS, {"a": CELLS}, ylabel="%", **WORDS).png() for _ in range(2))
+    assert first == second
+
+
+def test_labels_keep_their_distance():
+    _, ax = plt.subplots()
+    ax.set_ylim(0, 100)
+    end_labels(ax, [(1, 50, "a", "k"), (1, 51, "b", "k"), (1, 90, "c", "k")], gap=0.1)
+    heights = [text.xy[1] for text in ax.texts]
+    assert heights == pytest.approx([50, 60, 90])
+    plt.close()
