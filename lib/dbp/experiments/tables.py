@@ -127,7 +127,8 @@ class Printed:
     frame: pandas.DataFrame
 
     def _repr_html_(self) -> str:
-        return self.frame.to_html(index=False, border=0, classes="dbp-table", justify="left")
+        named = self.frame.rename_axis(columns=None)  # a name of the columns would show as a column of its own
+        return named.to_html(index=False, border=0, classes="dbp-table", justify="left")
 
     def __repr__(self) -> str:
         return self.frame.to_string(index=False)
