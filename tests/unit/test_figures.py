@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import pytest
+
 from dbp import plots
 from dbp.paper import Cell
 from dbp.plots.style import end_labels
