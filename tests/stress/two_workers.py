@@ -34,8 +34,8 @@ def seconds(jobs: int, profile: profiles.Profile, folder: str) -> float:
 
 def main(seeds: int | None = None, repeats: int = 3) -> float:
     smoke = profiles.load("smoke")
-    scale = dataclasses.replace(smoke.l1_penalty, seeds=seeds or smoke.l1_penalty.seeds)
-    profile = dataclasses.replace(smoke, l1_penalty=scale)
+    part = dataclasses.replace(smoke.l1_penalty.parts[0], seeds=seeds or smoke.l1_penalty.parts[0].seeds)
+    profile = dataclasses.replace(smoke, l1_penalty=dataclasses.replace(smoke.l1_penalty, parts=(part,)))
     times = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as folder:
         os.environ["DBP_CACHE"] = f"{folder}/cache"  # before the workers start, which keep it
@@ -44,7 +44,7 @@ def main(seeds: int | None = None, repeats: int = 3) -> float:
             for jobs, taken in times.items():
                 taken.append(seconds(jobs, profile, folder))
     one, two = min(times[1]), min(times[2])
-    runs = scale.seeds * len(scale.lambdas)
+    runs = part.seeds * len(smoke.l1_penalty.lambdas)
     print(f"{runs} runs: one worker {one:.2f} s, two workers {two:.2f} s, ratio {two / one:.2f} (at most {MOST});"
           f" two workers with their start {cold:.1f} s; load {os.getloadavg()[0]:.1f}")
     return two / one

@@ -1,7 +1,5 @@
 """What the tests of records and sweeps share."""
 
-import dataclasses
-
 import pytest
 
 from dbp import profiles
@@ -33,5 +31,6 @@ def toy(monkeypatch):
 @pytest.fixture
 def profile():
     """The smoke profile: four runs of the toy, two seeds by two lambdas."""
-    smoke = profiles.load("smoke")
-    return dataclasses.replace(smoke, l1_penalty=dataclasses.replace(smoke.l1_penalty, lambdas=(0.0, 0.1), seeds=2))
+    import toy_experiment
+
+    return toy_experiment.scaled(profiles.load("smoke"), 2)

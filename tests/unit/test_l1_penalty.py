@@ -11,13 +11,15 @@ from torch.nn import functional as F
 from dbp import penalties
 from dbp.experiments import get, l1_penalty
 from dbp.experiments.l1_penalty import Config, flatness_probe, penalised_cross_entropy
+from dbp.profiles import L1PenaltyRuns, L1PenaltyScale, Sizes
+
+SIZES = Sizes(200, 50, test_size=100, max_epochs=1, attack_images=20, pgd_steps=2, pgd_restarts=2)
 
 
-def scale(**changes):
-    fields = dict(source="embedded", train_size=200, validation_size=50, test_size=100, models=("C",), lambdas=(0.0, 10.0),
-                  units=("mean", "sum"), outputs=("softmax", "logits"), estimator="one_row", seeds=2, max_epochs=1,
-                  attack_images=20, pgd_steps=2, pgd_restarts=2)
-    return SimpleNamespace(l1_penalty=SimpleNamespace(**fields | changes))
+def scale(lambdas=(0.0, 10.0), **changes):
+    fields = dict(models=("C",), units=("mean", "sum"), outputs=("softmax", "logits"), seeds=2, sizes=SIZES)
+    scale = L1PenaltyScale("embedded", lambdas, "one_row", (L1PenaltyRuns(**fields | changes),))
+    return SimpleNamespace(l1_penalty=scale)
 
 
 def config(**changes):
@@ -41,6 +43,15 @@ def test_plan_runs_every_reading_of_a_penalty_but_no_penalty_only_once():
 def test_plan_finishes_a_seed_before_the_next():
     seeds = [run.seed for run in l1_penalty.plan(scale())]
     assert seeds == sorted(seeds)
+
+
+def test_parts_of_one_model_share_their_runs_without_a_penalty():
+    profile = scale(units=("mean",), outputs=("softmax",))
+    more = scale(seeds=1)
+    both = dataclasses.replace(profile.l1_penalty, parts=profile.l1_penalty.parts + more.l1_penalty.parts)
+    runs = l1_penalty.plan(SimpleNamespace(l1_penalty=both))
+    assert len(runs) == len(set(runs)) == (1 + 4) + (1 + 1)
+    assert [run.seed for run in runs] == sorted(run.seed for run in runs)
 
 
 def test_config_survives_json():

@@ -17,7 +17,8 @@ def written(tmp_path):
     def write(**changes):
         content = yaml.safe_load(SMOKE.read_text())
         for name, value in changes.items():
-            section = content if name in content or name == "l1_penalti" else content["l1_penalty"]
+            scale = content["l1_penalty"]
+            section = content if name in content or name == "l1_penalti" else scale if name in scale else scale["parts"][0]
             section[name] = value
         path = tmp_path / "mine.yaml"
         path.write_text(yaml.safe_dump({name: value for name, value in content.items() if value is not ...}))
@@ -33,7 +34,7 @@ def test_every_profile_of_the_package_is_sound(name):
 
 def test_profile_is_read_from_a_file_and_a_profile_is_itself(written):
     mine = profiles.load(written(seeds=7, lambdas=[0, 2]))
-    assert mine.name == "mine" and mine.l1_penalty.seeds == 7
+    assert mine.name == "mine" and mine.l1_penalty.parts[0].seeds == 7
     assert mine.l1_penalty.lambdas == (0.0, 2.0) and all(type(value) is float for value in mine.l1_penalty.lambdas)
     assert profiles.load(mine) is mine
 
@@ -51,6 +52,9 @@ def test_profile_is_read_from_a_file_and_a_profile_is_itself(written):
     ({"lambdas": [-1]}, "lambdas must be a list of values, each at least 0"),
     ({"estimator": "exakt"}, "estimator must be one of exact, one_row, summed, but is 'exakt'"),
     ({"l1_penalty": 3}, "l1_penalty must hold named fields, but is 3"),
+    ({"parts": [3]}, "parts must hold named fields, but is 3"),
+    ({"parts": []}, "parts must be a list of at least one"),
+    ({"sizes": {"trainsize": 3}}, "no field 'trainsize'; .*did you mean 'train_size'"),
 ])
 def test_what_cannot_be_meant_is_named_in_one_line(written, change, words):
     with pytest.raises(ProfileError, match=words) as caught:
@@ -60,9 +64,9 @@ def test_what_cannot_be_meant_is_named_in_one_line(written, change, words):
 
 def test_missing_field_is_named(tmp_path):
     content = yaml.safe_load(SMOKE.read_text())
-    del content["l1_penalty"]["seeds"]
+    del content["l1_penalty"]["parts"][0]["sizes"]["train_size"]
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(ProfileError, match="mine.yaml, l1_penalty lacks seeds"):
+    with pytest.raises(ProfileError, match="mine.yaml, l1_penalty, parts, sizes lacks train_size"):
         profiles.load(tmp_path / "mine.yaml")
 
 

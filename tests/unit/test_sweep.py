@@ -171,8 +171,7 @@ def test_damaged_record_is_computed_again(store, toy, profile, log):
 def test_second_sweep_takes_the_records_of_the_first(store, toy, profile, log, monkeypatch):
     monkeypatch.setenv("TOY_PAUSE", "0.05")
     program = (
-        "import toy_experiment, dataclasses; from dbp import profiles, sweep; p = profiles.load('smoke');"
-        "p = dataclasses.replace(p, l1_penalty=dataclasses.replace(p.l1_penalty, lambdas=(0.0, 0.1), seeds=2));"
+        "import toy_experiment; from dbp import profiles, sweep; p = toy_experiment.scaled(profiles.load('smoke'), 2);"
         "sweep.ensure(toy_experiment, p, progress=False)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
@@ -311,12 +310,8 @@ def test_ctrl_c_stops_after_writing_what_is_finished(store, toy, profile, tmp_pa
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "Traceback" not in errors, errors
-    done = [state for state in sweep.survey(toy, _wide(profile, 8)) if state.record]
+    done = [state for state in sweep.survey(toy, toy.scaled(profile, 8)) if state.record]
     assert first.startswith("toy ") and 1 <= len(done) < 16 and store.strays() == []
-
-
-def _wide(profile, seeds):
-    return dataclasses.replace(profile, l1_penalty=dataclasses.replace(profile.l1_penalty, seeds=seeds))
 
 
 def test_record_says_how_it_was_made(store, toy, profile):

@@ -4,6 +4,7 @@ What a test wants to happen in a worker process is said in the environment: TOY_
 TOY_PAUSE the seconds that an epoch lasts at least, TOY_FAILS the seed whose run raises, TOY_NAN that whose measure is NaN.
 """
 
+import dataclasses
 import os
 import time
 from dataclasses import dataclass
@@ -34,7 +35,13 @@ class Config:
 
 def plan(profile):
     scale = profile.l1_penalty
-    return [Config(float(lam), seed) for seed in range(scale.seeds) for lam in scale.lambdas]
+    return [Config(float(lam), seed) for seed in range(scale.parts[0].seeds) for lam in scale.lambdas]
+
+
+def scaled(profile, seeds, lambdas=(0.0, 0.1)):
+    """The profile with other seeds and lambdas, two runs of the toy a seed."""
+    part = dataclasses.replace(profile.l1_penalty.parts[0], seeds=seeds)
+    return dataclasses.replace(profile, l1_penalty=dataclasses.replace(profile.l1_penalty, lambdas=lambdas, parts=(part,)))
 
 
 def roots(config):

@@ -1,6 +1,5 @@
 """A sweep of the toy in a process of its own: `toy_sweep.py JOBS SEEDS [BACKEND [ADDRESS]]`. Two runs a seed."""
 
-import dataclasses
 import sys
 
 import toy_experiment
@@ -9,10 +8,8 @@ from dbp import profiles, sweep
 
 
 def main(jobs: str, seeds: str, backend: str = "processes", address: str | None = None) -> int:
-    smoke = profiles.load("smoke")
-    scale = dataclasses.replace(smoke.l1_penalty, lambdas=(0.0, 0.1), seeds=int(seeds))
     try:
-        profile = dataclasses.replace(smoke, l1_penalty=scale)
+        profile = toy_experiment.scaled(profiles.load("smoke"), int(seeds))
         sweep.ensure(toy_experiment, profile, jobs=int(jobs), backend=backend, address=address)
     except KeyboardInterrupt:
         return 130

@@ -176,17 +176,24 @@ def transfer(source: Callable[[Tensor], Tensor], attack: Callable[..., Tensor]) 
 
 def _climb(model, x, y, adversarial, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Tensor:
     """Step, back into the ball, back into the bounds, in the order of operations that the field's libraries share."""
-    limit = budget.expand_as(x).contiguous()  # of full size, since clamping against a broadcast limit is slow
-    step = (-step if targeted else step).expand_as(x).contiguous()
+    limit, step = _spread(budget, x), _spread(-step if targeted else step, x)
+    lowest = -limit
     for _ in range(steps):
         gradient = _input_gradient(model, adversarial, y, loss, samples)
         if norm == "linf":
-            change = gradient.sign().mul_(step).add_(adversarial).sub_(x).clamp_(-limit, limit)
+            change = gradient.sign().mul_(step).add_(adversarial).sub_(x).clamp_(lowest, limit)
         else:
             change = (gradient / _length(gradient)).mul_(step).add_(adversarial).sub_(x)
             change *= (budget / _length(change)).clamp(max=1)
         adversarial = change.add_(x).clamp_(*bounds)
     return adversarial
+
+
+def _spread(values: Tensor, x: Tensor) -> float | Tensor:
+    """One value an example as a plain number, if all have the same; else of the size of x: clamping against a broadcast
+    tensor is slow."""
+    first = values.flatten()[0]
+    return float(first) if bool((values == first).all()) else values.expand_as(x).contiguous()
 
 
 def _input_gradient(model, x: Tensor, y: Tensor, loss: str, samples: int) -> Tensor:

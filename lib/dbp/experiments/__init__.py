@@ -4,7 +4,7 @@ import difflib
 import importlib
 from types import ModuleType
 
-NAMES = ("l1_penalty",)
+NAMES = ("l1_penalty", "l1_adversarial_training")
 
 
 def get(name: str) -> ModuleType:

@@ -83,19 +83,23 @@ class Config:
 
 
 def plan(profile: Profile) -> list[Config]:
-    """The runs of a profile, seed by seed, so that a sweep cut short has whole columns at fewer seeds."""
+    """The runs of a profile, each once, seed by seed, so that a sweep cut short has whole columns at fewer seeds."""
     scale = profile.l1_penalty
-    sizes = {name: getattr(scale, name) for name in (
-        "source", "train_size", "validation_size", "test_size", "max_epochs", "attack_images", "pgd_steps", "pgd_restarts",
-    )}
-    runs = []
-    for seed in range(scale.seeds):
-        for model in scale.models:
-            for lam in scale.lambdas:
-                # Without a penalty there is nothing to choose: one run serves every unit and every output.
-                readings = [(u, o, scale.estimator) for u in scale.units for o in scale.outputs] if lam else [("none",) * 3]
-                runs += [Config(model, float(lam), *reading, seed, **sizes) for reading in readings]
-    return runs
+    runs: dict[Config, None] = {}  # a dict keeps the order; parts for the same model share their runs without a penalty
+    for seed in range(max(part.seeds for part in scale.parts)):
+        for part in scale.parts:
+            if seed < part.seeds:
+                runs |= dict.fromkeys(_configs(scale, part, seed))
+    return list(runs)
+
+
+def _configs(scale, part, seed: int):
+    readings = [(unit, outputs, scale.estimator) for unit in part.units for outputs in part.outputs]
+    for model in part.models:
+        for lam in scale.lambdas:
+            # Without a penalty there is nothing to choose: one run serves every unit and every output.
+            for reading in readings if lam else [("none",) * 3]:
+                yield Config(model, float(lam), *reading, seed, source=scale.source, **vars(part.sizes))
 
 
 def roots(config: Config) -> list[Callable]:

@@ -1,11 +1,13 @@
 """Ours beside theirs: turns records into the rows of a published table, with mean, spread and verdict a cell."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas
 
 from dbp import paper
+from dbp.experiments.l1_adversarial_training import METHODS
+from dbp.metrics import student
 from dbp.paper import Cell
 
 # Which measure of a record a published row is.
@@ -72,6 +74,69 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
     # A constant network is no match, however near its share of correct answers comes to a published number.
     table.loc[table["collapsed"] & table["verdict"].isin(paper.VERDICTS[:2]), "verdict"] = "differs"
     return table
+
+
+def p2_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFrame]:
+    """P2 Tables 3 and 4, cell by cell, from the largest runs of each model.
+
+    The effect of the penalty is counted from adversarial training alone at the same epsilon; that of adversarial training,
+    from its smallest epsilon; that of a lambda in Table 4, from lambda = 0. The verdict's rule is that of `dbp.paper`.
+
+    Args:
+        frame: records of `l1_adversarial_training`, as `dbp.records.load` gives them.
+
+    Returns:
+        Table number to one row a published cell: model, method, eps, lam, measure, the two cells (`ours`, `theirs`) and the
+        `verdict`.
+    """
+    largest = frame[frame["train_size"] == frame.groupby("model")["train_size"].transform("max")]
+    ours = {}
+    for method in ("adv_train", "adv_train_gp"):
+        part = of_method(largest, method)
+        for eps in part["eps"].unique():
+            for measure, column in (("clean", "clean"), ("adv", f"fgsm_{eps:g}")):
+                cells = summarise(part[part["eps"] == eps], ["model", "lam"], column)
+                ours |= {(model, eps, lam, measure): cell for (model, lam), cell in cells.items()}
+    return {3: _beside(ours, 3, lambda eps, lam: (eps if lam else 0.05, 0)), 4: _beside(ours, 4, lambda eps, lam: (eps, 0))}
+
+
+def _beside(ours: Mapping[tuple, Cell], number: int, reference: Callable[[float, float], tuple[float, float]]):
+    """The published cells of a table with ours; `reference` gives (eps, lam) of the cell that an effect is counted from."""
+    published = {(row.model, row.eps, row.lam, row.measure): row for row in paper.table("P2", number).itertuples()}
+    theirs = {key: Cell(row.mean, row.std, paper.runs("P2")) for key, row in published.items()}
+    rows = []
+    for (model, eps, lam, measure), cell in theirs.items():
+        key = (model, eps, lam, measure)
+        base = (model, *reference(eps, lam), measure)
+        references = {} if base == key else {"our_reference": ours.get(base), "their_reference": theirs[base]}
+        rows.append({
+            "model": model, "method": "adv_train_gp" if lam else "adv_train", "eps": eps, "lam": lam, "measure": measure,
+            "ours": ours.get(key), "theirs": cell, "verdict": paper.verdict(ours.get(key), cell, **references),
+        })
+    return pandas.DataFrame(rows)
+
+
+def of_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
+    """The records of one method of `dbp.experiments.l1_adversarial_training`, whatever the model, budget and size."""
+    wanted = {"attack": "fgsm", "labels": "true", "label_smoothing": 0.1} | METHODS[method]
+    return frame[(frame[list(wanted)] == pandas.Series(wanted)).all(axis=1)]
+
+
+def paired(one: pandas.DataFrame, other: pandas.DataFrame, measure: str) -> tuple[float, float, float]:
+    """How much more `one` reaches than `other`, seed by seed: the mean difference, in points, and its 95 % interval.
+
+    Args:
+        one, other: records, one row a seed, that differ in what is compared only.
+        measure: a share of 1.
+
+    Raises:
+        ValueError: a seed occurs twice, or fewer than two seeds are in both.
+    """
+    sides = [side.set_index("seed")[measure] for side in (one, other)]
+    if any(side.index.has_duplicates for side in sides):
+        raise ValueError(f"each seed must occur once, but the seeds are {[sorted(side.index) for side in sides]}")
+    differences = (100 * (sides[0] - sides[1])).dropna()
+    return float(differences.mean()), *student(differences)
 
 
 def as_text(cell: Cell | None) -> str:

@@ -31,6 +31,10 @@ def _each(rule):
     return lambda values: (bool(values) and all(rule(value)[0] for value in values), f"a list of values, each {rule(0)[1]}")
 
 
+def _not_empty(values):
+    return bool(values), "a list of at least one"
+
+
 def _field(rule):
     return dataclasses.field(metadata={"rule": rule})
 
@@ -39,23 +43,61 @@ _COUNT = _at_least(1)
 
 
 @dataclass(frozen=True)
-class L1PenaltyScale:
-    """Scale of `dbp.experiments.l1_penalty` (P2 Table 2): sizes in images, `seeds` the number of runs a cell."""
+class Sizes:
+    """How much of everything one run takes: images, epochs, and PGD's images, steps and restarts."""
 
-    source: str = _field(_one_of(*SOURCES[1:]))
     train_size: int = _field(_COUNT)
     validation_size: int = _field(_COUNT)
     test_size: int = _field(_COUNT)
-    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
-    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
-    units: tuple[str, ...] = _field(_each(_one_of("mean", "sum")))
-    outputs: tuple[str, ...] = _field(_each(_one_of("softmax", "logits")))
-    estimator: str = _field(_one_of("exact", "one_row", "summed"))
-    seeds: int = _field(_COUNT)
     max_epochs: int = _field(_COUNT)
     attack_images: int = _field(_COUNT)
     pgd_steps: int = _field(_COUNT)
     pgd_restarts: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class L1PenaltyRuns:
+    """One part of P2 Table 2: every lambda under every reading, for these models, at one size; `seeds` runs a cell."""
+
+    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
+    units: tuple[str, ...] = _field(_each(_one_of("mean", "sum")))
+    outputs: tuple[str, ...] = _field(_each(_one_of("softmax", "logits")))
+    seeds: int = _field(_COUNT)
+    sizes: Sizes
+
+
+@dataclass(frozen=True)
+class L1PenaltyScale:
+    """Scale of `dbp.experiments.l1_penalty` (P2 Table 2)."""
+
+    source: str = _field(_one_of(*SOURCES[1:]))
+    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
+    estimator: str = _field(_one_of("exact", "one_row", "summed"))
+    parts: tuple[L1PenaltyRuns, ...] = _field(_not_empty)
+
+
+@dataclass(frozen=True)
+class L1AdversarialTrainingRuns:
+    """One part of P2 Tables 3 and 4 or of what is beside them: these methods at these budgets, `seeds` runs each.
+
+    `lambdas` are those of the methods that carry the footnote's penalty; the others bring their own.
+    """
+
+    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
+    methods: tuple[str, ...] = _field(_not_empty)
+    eps: tuple[float, ...] = _field(_each(_at_least(0)))
+    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
+    seeds: int = _field(_COUNT)
+    sizes: Sizes
+
+
+@dataclass(frozen=True)
+class L1AdversarialTrainingScale:
+    """Scale of `dbp.experiments.l1_adversarial_training` (P2 Tables 3 and 4)."""
+
+    source: str = _field(_one_of(*SOURCES[1:]))
+    twin_epochs: int = _field(_COUNT)
+    parts: tuple[L1AdversarialTrainingRuns, ...] = _field(_not_empty)
 
 
 @dataclass(frozen=True)
@@ -77,6 +119,7 @@ class Profile:
     name: str
     description: str
     l1_penalty: L1PenaltyScale
+    l1_adversarial_training: L1AdversarialTrainingScale
     adversarial_examples: AdversarialExamplesScale
 
 
@@ -117,10 +160,6 @@ def _build(cls: type, content: dict, where: str):
 
 
 def _value(hint, value, field: dataclasses.Field, where: str):
-    if dataclasses.is_dataclass(hint):
-        if not isinstance(value, dict):
-            raise ProfileError(f"{where} must hold named fields, but is {value!r}")
-        return _build(hint, value, where)
     value = _typed(hint, value, where)
     sound, expected = field.metadata["rule"](value) if "rule" in field.metadata else (True, "")
     if not sound:
@@ -133,6 +172,10 @@ def _typed(hint, value, where: str):
         if not isinstance(value, list):
             raise ProfileError(f"{where} must be a list, but is {value!r}")
         return tuple(_typed(typing.get_args(hint)[0], item, where) for item in value)
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ProfileError(f"{where} must hold named fields, but is {value!r}")
+        return _build(hint, value, where)
     accepted = (int, float) if hint is float else hint
     if isinstance(value, bool) and hint is not bool or not isinstance(value, accepted):
         raise ProfileError(f"{where} must be of type {hint.__name__}, but is {value!r}")
