@@ -10,17 +10,13 @@ from dbp.checks.adversarial_examples import (
     projection,
     worst_case_accuracy,
 )
-from dbp.checks.double_backpropagation import (
-    flat_ends,
-    free_pass,
-    input_gradient,
-    jacobian_penalty,
-    loss_gradient_penalty,
-)
+from dbp.checks.double_backpropagation import flat_ends, free_pass, input_gradient, jacobian_penalty, loss_gradient_penalty
+from dbp.checks.l1_adversarial_training import adversarial_batch, footnote_penalty, paired_gain
 from dbp.checks.l1_penalty import penalised_loss, same_penalty, stopping_rule
 
 __all__ = [
     "fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "worst_case_accuracy",
     "flat_ends", "free_pass", "input_gradient", "jacobian_penalty", "loss_gradient_penalty",
     "penalised_loss", "same_penalty", "stopping_rule",
+    "adversarial_batch", "footnote_penalty", "paired_gain",
 ]  # fmt: skip

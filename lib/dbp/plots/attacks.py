@@ -123,11 +123,14 @@ def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = Non
     return Figure(figure, alt)
 
 
-def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str) -> Figure:
-    """For each faulty evaluation the accuracy it reports, joined to what a sound one finds on the same model.
+def reported_and_true(
+    ledger: pd.DataFrame, *, title: str, alt: str, labels: tuple[str, str] = ("sound attack", "with the mistake")
+) -> Figure:
+    """For each row the accuracy that one evaluation reports, joined to what a sounder one finds on the same model.
 
     Args:
-        ledger: columns mistake, reported, true (percent), one row a mistake, drawn from top to bottom.
+        ledger: columns mistake (the row's name), reported, true (percent), drawn from top to bottom.
+        labels: what the two dots are: the sounder evaluation, and the one that reports.
         title: the message, as a sentence.
         alt: what is seen.
     """
@@ -138,8 +141,8 @@ def reported_and_true(ledger: pd.DataFrame, *, title: str, alt: str) -> Figure:
         ax.scatter(ledger["true"], rows, color=COLORS["pgd"], zorder=2)
         ax.scatter(ledger["reported"], rows, facecolor="white", edgecolor=COLORS["wrong"], linewidth=2, zorder=2)
         widest = int((ledger["reported"] - ledger["true"]).to_numpy().argmax())
-        for column, label, side, color in (("true", "sound attack", "left", "pgd"),
-                                           ("reported", "with the mistake", "right", "wrong")):  # fmt: skip
+        for column, label, side, color in (("true", labels[0], "left", "pgd"),
+                                           ("reported", labels[1], "right", "wrong")):  # fmt: skip
             ax.annotate(label, (ledger[column].iloc[widest], rows[widest]), xytext=(0, 7), textcoords="offset points",
                         ha=side, color=COLORS[color])  # fmt: skip
         ax.set_yticks(rows, ledger["mistake"])

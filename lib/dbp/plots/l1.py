@@ -14,18 +14,21 @@ PROGRESS = {
 }
 
 
-def ideal_progress(histories: Mapping[str, Sequence[dict]], *, title: str, alt: str) -> Figure:
-    """P2 Figure 1 as measured: the outputs' distance and the slopes at both ends, epoch by epoch.
+def ideal_progress(
+    histories: Mapping[str, Sequence[dict]], *, title: str, alt: str, panels: Mapping[str, str] = PROGRESS
+) -> Figure:
+    """P2 Figure 1 as measured, epoch by epoch: the outputs' distance and the slopes at both ends, or other measures.
 
     Args:
         histories: method to the history of `dbp.training.fit_classifier` with the probe `flatness_probe`; the names are
             keys of `COLORS`.
+        panels: measure to the heading of its panel.
         title: the message, as a sentence.
         alt: what is seen.
     """
     with theme():
-        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), layout="constrained")
-        for ax, (measure, label) in zip(axes, PROGRESS.items(), strict=True):
+        figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.7), layout="constrained", squeeze=False)
+        for ax, (measure, label) in zip(axes[0], panels.items(), strict=True):
             for name, history in histories.items():
                 epochs, values = [row["epoch"] for row in history], [row[measure] for row in history]
                 ax.plot(epochs, values, color=COLORS[name], marker="o", markersize=3)
@@ -34,6 +37,31 @@ def ideal_progress(histories: Mapping[str, Sequence[dict]], *, title: str, alt: 
             ax.xaxis.get_major_locator().set_params(integer=True)
             last = {name: history[-1] for name, history in histories.items()}
             end_labels(ax, [(row["epoch"], row[measure], name, COLORS[name]) for name, row in last.items()], gap=0.09)
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def segment(curves: Mapping[str, Mapping[int, Sequence[float]]], eps: float, *, title: str, alt: str) -> Figure:
+    """P2 Figure 1 for one image: an output on the way from x to its adversarial twin, one panel an epoch.
+
+    Args:
+        curves: method to epoch to the output (a probability) at evenly spaced points of the way; the names are keys of
+            `COLORS`, and the epochs are the same for all.
+        eps: length of the way, L-infinity, in units of the pixel range.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    epochs = list(next(iter(curves.values())))
+    with theme():
+        figure, axes = plt.subplots(1, len(epochs), figsize=(7.2, 2.5), sharey=True, layout="constrained")
+        for ax, epoch in zip(axes, epochs, strict=True):
+            for (name, course), line in zip(curves.items(), ("-", "--"), strict=False):
+                way = [eps * step / (len(course[epoch]) - 1) for step in range(len(course[epoch]))]
+                ax.plot(way, course[epoch], line, color=COLORS[name], label=name)
+            ax.set_title(f"epoch {epoch}", fontsize="medium", weight="normal")
+            ax.set(ylim=(-0.03, 1.03), xticks=[0, eps], xticklabels=["x", "x + εv"])
+        axes[0].set_ylabel("probability of\nthe true class")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
         figure.suptitle(title)
     return Figure(figure, alt)
 

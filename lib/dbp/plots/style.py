@@ -17,6 +17,8 @@ COLORS = {
     "logits": "#7B3FA0",
     "attached": "#D55E00",
     "detached": "#009E73",
+    "FGSM training": "#0072B2",
+    "with the penalty": "#D55E00",
     "paper": "#767676",
     "fgsm": "#E69F00",
     "pgd": "#D55E00",
