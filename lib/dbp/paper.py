@@ -65,12 +65,7 @@ def cell(paper: str, **where) -> Cell:
     rows = [row for row in _cells(paper) if all(row.get(name) == value for name, value in where.items())]
     if len(rows) != 1:
         raise KeyError(f"{paper} has {len(rows)} numbers with {where}, expected one")
-    return Cell(rows[0]["mean"], rows[0].get("std"), runs(paper))
-
-
-def runs(paper: str) -> int | None:
-    """How many runs a cell of the paper's tables stands for, where it says so."""
-    return _document()[paper]["runs"]
+    return Cell(rows[0]["mean"], rows[0].get("std"), _document()[paper]["runs"])
 
 
 def verdict(

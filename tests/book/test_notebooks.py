@@ -59,6 +59,19 @@ def test_published_numbers_are_those_of_the_records():
     assert guards.numbers_off(chapter_03(), table2()) == []
 
 
+def test_published_numbers_of_chapter_04_are_those_of_the_records():
+    """Every cell of Tables 3 and 4 as the page prints it, ours beside theirs."""
+    nb = CHAPTERS.read(guards.ROOT / "notebooks" / "04_l1_adversarial_training.ipynb")
+    texts = "\n".join(output.data["text/plain"] for cell in nb.cells if cell.cell_type == "code"
+                      for output in cell.outputs if "data" in output)
+    lines = {" ".join(line.split()) for line in texts.splitlines()}
+    for number, table in tables.p2_tables_3_and_4(records.load("l1_adversarial_training", "laptop")).items():
+        for row in table.itertuples():
+            keys = [row.eps, row.method] if number == 3 else [row.lam]
+            shown = [*keys, row.measure, tables.as_text(row.theirs), tables.as_text(row.ours), row.verdict]
+            assert " ".join(map(str, shown)) in lines
+
+
 def test_guard_notices_a_number_that_was_changed_on_the_page():
     nb = copy.deepcopy(chapter_03())
     outputs = [output for cell in nb.cells if cell.cell_type == "code" for output in cell.outputs if "data" in output]

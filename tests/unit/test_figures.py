@@ -38,6 +38,26 @@ def test_the_same_figure_gives_the_same_bytes():
     assert first == second
 
 
+def test_a_segment_has_a_panel_an_epoch_and_a_line_a_method():
+    curves = {name: {0: [0.1, 0.1], 3: [0.9, 0.2]} for name in ("plain", "penalised")}
+    found = plots.segment(curves, 0.3, **WORDS).figure
+    assert [ax.get_title() for ax in found.axes] == ["epoch 0", "epoch 3"]
+    assert [len(ax.lines) for ax in found.axes] == [2, 2]
+    assert found.axes[1].lines[0].get_xdata()[-1] == pytest.approx(0.3)
+
+
+def test_progress_shows_the_measures_that_are_asked_for():
+    history = [{"epoch": epoch, "fgsm_accuracy": 0.1 * epoch} for epoch in range(3)]
+    found = plots.ideal_progress({"plain": history}, panels={"fgsm_accuracy": "share right"}, **WORDS).figure
+    assert [ax.get_title() for ax in found.axes] == ["share right"]
+
+
+def test_lines_of_a_ladder_can_be_named():
+    key = ("logits", "FGSM")
+    found = plots.attack_ladder({key: CELLS}, labels={key: "one step"}, **WORDS).figure
+    assert "one step" in [text.get_text() for text in found.axes[0].texts]
+
+
 def test_labels_keep_their_distance():
     _, ax = plt.subplots()
     ax.set_ylim(0, 100)

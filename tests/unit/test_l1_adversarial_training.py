@@ -20,8 +20,8 @@ SIZES = Sizes(200, 50, test_size=100, max_epochs=1, attack_images=20, pgd_steps=
 
 
 def part(**changes):
-    fields = dict(models=("C",), methods=("adv_train", "adv_train_gp"), eps=(0.1, 0.3), lambdas=(10.0,), seeds=2, sizes=SIZES)
-    return L1AdversarialTrainingRuns(**fields | changes)
+    fields = dict(models=("C",), methods=("adv_train", "adv_train_gp"), eps=(0.1, 0.3), lambdas=(10.0,), seeds=2)
+    return L1AdversarialTrainingRuns(**fields | dict(sizes=SIZES) | changes)
 
 
 def planned(*parts):
@@ -168,10 +168,11 @@ def toy(scale, **changes):
 def test_the_papers_scale_runs_to_its_last_step_and_into_its_tables(store):
     paper = profiles.load("paper")
     adversarial = toy(paper.l1_adversarial_training, twin_epochs=1)
-    profile = dataclasses.replace(paper, l1_penalty=toy(paper.l1_penalty, lambdas=(50.0,)), l1_adversarial_training=adversarial)
-    alone = [sweep.ensure(l1_penalty, profile, threads=2, progress=False, only={"unit": "mean", "outputs": "logits", "model": m})
-             for m in "AC"]
-    runs = [sweep.ensure(experiment, profile, threads=2, progress=False, only={"eps": 0.3} | only) for only in (
+    alone = toy(paper.l1_penalty, lambdas=(50.0,))
+    profile = dataclasses.replace(paper, l1_penalty=alone, l1_adversarial_training=adversarial)
+    quiet = dict(threads=2, progress=False)
+    alone = [sweep.ensure(l1_penalty, profile, only={"unit": "mean", "outputs": "logits", "model": m}, **quiet) for m in "AC"]
+    runs = [sweep.ensure(experiment, profile, only={"eps": 0.3} | only, **quiet) for only in (
         {"model": "C"}, {"model": "A", "penalty": "none"}, {"model": "B", "penalty": "summed", "outputs": "logits"})]
     alone, runs = pandas.concat(alone), pandas.concat(runs)
     assert len(runs) == 18 + 2 and (runs["epochs"] == 2).all() and (alone["epochs"] == 2).all()

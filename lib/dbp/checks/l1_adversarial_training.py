@@ -24,7 +24,7 @@ def adversarial_batch(student) -> str:
         raise AssertionError(f"found labels {labels.tolist()}, expected {y.repeat(2).tolist()}: a copy keeps the true label")
     if near(images[:2], (x + step).clamp(0, 1)) or near(images[2:], x):
         raise AssertionError("the copies come first; put the originals first, so that each part is known")
-    if near(images[2:], x - step):
+    if near(images[2:], (x - step).clamp(0, 1)):
         raise AssertionError("the copies are easier than the originals: FGSM adds the sign of the loss gradient")
     if not near(images, torch.cat([x, (x + step).clamp(0, 1)])):
         raise AssertionError(f"the first copy is {row(images[2])}, expected {row((x + step)[0])}")

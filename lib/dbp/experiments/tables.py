@@ -102,17 +102,14 @@ def p2_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFrame]:
 
 def _beside(ours: Mapping[tuple, Cell], number: int, reference: Callable[[float, float], tuple[float, float]]):
     """The published cells of a table with ours; `reference` gives (eps, lam) of the cell that an effect is counted from."""
-    published = {(row.model, row.eps, row.lam, row.measure): row for row in paper.table("P2", number).itertuples()}
-    theirs = {key: Cell(row.mean, row.std, paper.runs("P2")) for key, row in published.items()}
-    rows = []
-    for (model, eps, lam, measure), cell in theirs.items():
-        key = (model, eps, lam, measure)
-        base = (model, *reference(eps, lam), measure)
-        references = {} if base == key else {"our_reference": ours.get(base), "their_reference": theirs[base]}
-        rows.append({
-            "model": model, "method": "adv_train_gp" if lam else "adv_train", "eps": eps, "lam": lam, "measure": measure,
-            "ours": ours.get(key), "theirs": cell, "verdict": paper.verdict(ours.get(key), cell, **references),
-        })
+    names, rows = ["model", "eps", "lam", "measure"], []
+    for model, eps, lam, measure in paper.table("P2", number)[names].itertuples(index=False):
+        key, base = (model, eps, lam, measure), (model, *reference(eps, lam), measure)
+        cells = [paper.cell("P2", table=number, **dict(zip(names, place, strict=True))) for place in (key, base)]
+        references = {} if base == key else {"our_reference": ours.get(base), "their_reference": cells[1]}
+        verdict = paper.verdict(ours.get(key), cells[0], **references)
+        rows.append(dict(zip(names, key, strict=True)) | {
+            "method": "adv_train_gp" if lam else "adv_train", "ours": ours.get(key), "theirs": cells[0], "verdict": verdict})
     return pandas.DataFrame(rows)
 
 
@@ -168,15 +165,19 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 
 
 def made_by(frame: pandas.DataFrame) -> str:
-    """Three lines on how the records in `frame` were made: runs and seeds; images and epochs; estimator, device, dates."""
-    seeds = frame.groupby([name for name in ("model", "lam", "unit", "outputs") if name in frame])["seed"].nunique()
+    """Three lines on how the records were made: runs and seeds; images and epochs; estimator, device, dates."""
+    if frame.empty:
+        return "no runs at this profile"
+    named = [name for name in ("model", "lam", "unit", "outputs", "eps", "attack", "train_size") if name in frame]
+    kinds = set(frame["estimator" if "estimator" in frame else "penalty"]) - {"none"}
+    seeds = frame.groupby(named)["seed"].nunique()
     few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     days = sorted({str(value)[:10] for value in frame["finished"]})
     return (
         f"{len(frame)} runs, {few} seeds a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
         f"{frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
         f" at most {frame['max_epochs'].max()} epochs\n"
-        f"penalty by {', '.join(sorted(set(frame['estimator']) - {'none'}))};"
+        f"penalty by {', '.join(sorted(kinds)) or 'none'};"
         f" {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
     )
 

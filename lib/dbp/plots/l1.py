@@ -94,12 +94,16 @@ def lambda_path(
     return Figure(figure, alt)
 
 
-def attack_ladder(cells: Mapping[tuple[str, str], Mapping[float, Cell]], *, title: str, alt: str) -> Figure:
-    """Accuracy over lambda under a weaker and a stronger attack of the same budget, one line a network and attack.
+def attack_ladder(
+    cells: Mapping[tuple[str, str], Mapping[float, Cell]], *, title: str, alt: str,
+    labels: Mapping[tuple[str, str], str] | None = None,
+) -> Figure:
+    """Accuracy over lambda under a weaker and a stronger attack, one line a network and attack.
 
     Args:
         cells: (outputs, attack) to its cells, lambda to mean and spread over seeds, in percent; the outputs ("softmax",
             "logits") give the colour, and the line is dashed for "FGSM".
+        labels: what to write at the end of a line, where its attack's name does not say enough.
         title: the message, as a sentence.
         alt: what is seen.
     """
@@ -112,7 +116,7 @@ def attack_ladder(cells: Mapping[tuple[str, str], Mapping[float, Cell]], *, titl
         for (outputs, attack), line in cells.items():
             weak = attack == "FGSM"
             _points(ax, place, line, COLORS[outputs], "s" if weak else "o", attack, "--" if weak else "-")
-            name = f"{outputs}, {attack}" if several else attack
+            name = (labels or {}).get((outputs, attack), f"{outputs}, {attack}" if several else attack)
             ends.append((place[max(line)], line[max(line)].mean, name, COLORS[outputs]))
         ax.set_xticks(list(place.values()), [f"{lam:g}" for lam in lambdas])
         ax.set(xlabel="λ", ylabel="accuracy in %", ylim=(0, 100))
