@@ -23,7 +23,7 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and the estimate, and run nothing")] = False,
 ) -> None:
     """Compute the runs of an experiment that no record holds; stop it at any time and call it again."""
-    from dbp import experiments, sweep
+    from dbp import experiments, standing, sweep
 
     with _one_line():
         module, chosen = experiments.get(experiment), _parse(only)
@@ -31,8 +31,9 @@ def run(
         if dry_run:
             for state in states:
                 typer.echo(f"{state.planned.key}  {state.status:8}{_describe(state.planned.config)}")
-            typer.echo(_summary(experiment, states, jobs))
-            return
+            hours = standing.gpu_hours(module, states)
+            guess = "" if hours is None else f"; a guess for one GPU: {hours:.1f} hours"
+            return typer.echo(_summary(experiment, states, jobs) + guess)
         try:
             sweep.ensure(module, profile, jobs=jobs, only=chosen, threads=threads, backend=backend, address=address)
         except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,22 @@ def seconds_left(states: list[State], jobs: int = 1) -> float | None:
             alike = alike or [seconds for _, seconds in times]
             total += sum(alike) / len(alike)
     return total / jobs
+
+
+def gpu_hours(experiment: ModuleType, states: list[State], store: Store | None = None) -> float | None:
+    """Hours on one GPU for what is not done, by a rule of thumb, since no GPU has been measured yet.
+
+    The fewest CPU seconds that a record of the same model took for an image and an epoch, times the images and epochs that
+    are missing, over 30: what a small data-centre GPU is taken to do beside one core. None if a model has no record.
+    """
+    costs: dict[str, float] = {}
+    for record in (store or Store()).records(experiment.NAME):
+        if "train_size" in (config := record.config):
+            cost = record.provenance["cpu_seconds"] / (config["train_size"] * config["max_epochs"])
+            costs[config["model"]] = min(cost, costs.get(config["model"], math.inf))
+    missing = [state.config for state in states if state.record is None]
+    known = all(config.model in costs for config in missing)
+    return sum(costs[c.model] * c.train_size * c.max_epochs for c in missing) / 3600 / 30 if known else None
 
 
 def stale(experiment: ModuleType, states: list[State], store: Store | None = None) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dbp import penalties, profiles, sweep
+from dbp import penalties, profiles, standing, sweep
 from dbp.attacks import fgsm
 from dbp.experiments import l1_adversarial_training as experiment
 from dbp.experiments import l1_penalty, tables
@@ -171,7 +171,8 @@ def test_the_papers_scale_runs_to_its_last_step_and_into_its_tables(store):
     alone = toy(paper.l1_penalty, lambdas=(50.0,))
     profile = dataclasses.replace(paper, l1_penalty=alone, l1_adversarial_training=adversarial)
     quiet = dict(threads=2, progress=False)
-    alone = [sweep.ensure(l1_penalty, profile, only={"unit": "mean", "outputs": "logits", "model": m}, **quiet) for m in "AC"]
+    reading = {"unit": "mean", "outputs": "logits"}
+    alone = [sweep.ensure(l1_penalty, profile, only=reading | {"model": model}, **quiet) for model in "AC"]
     runs = [sweep.ensure(experiment, profile, only={"eps": 0.3} | only, **quiet) for only in (
         {"model": "C"}, {"model": "A", "penalty": "none"}, {"model": "B", "penalty": "summed", "outputs": "logits"})]
     alone, runs = pandas.concat(alone), pandas.concat(runs)
@@ -220,3 +221,14 @@ def test_paired_differences_cancel_what_the_seeds_share():
 def test_pairing_refuses_a_seed_that_occurs_twice():
     with pytest.raises(ValueError, match="each seed must occur once"):
         tables.paired(frame("adv_train", seeds=(0, 0, 1)), frame("adv_train"), "clean")
+
+
+def test_gpu_hours_are_the_work_that_is_missing(store):
+    """One recorded run, four missing ones of the same size: four times its CPU time over 30."""
+    scale = L1AdversarialTrainingScale("embedded", 1, (part(methods=("adv_train",), eps=(0.3,), seeds=5),))
+    profile = dataclasses.replace(profiles.load("smoke"), l1_adversarial_training=scale)
+    assert standing.gpu_hours(experiment, sweep.survey(experiment, profile)) is None
+    done = sweep.ensure(experiment, profile, only={"seed": 0}, progress=False)
+    states = sweep.survey(experiment, profile)
+    assert standing.gpu_hours(experiment, states) == pytest.approx(4 * done["cpu_seconds"].iloc[0] / 3600 / 30)
+    assert standing.gpu_hours(experiment, [state for state in states if state.record]) == 0
