@@ -11,7 +11,7 @@ TARGET = Path(__file__).resolve().parents[1] / "images" / "worst-case.png"
 
 def picture() -> plots.Figure:
     """Accuracy over lambda at a budget of 0.1, under one step and in the worst case, for both kinds of outputs."""
-    results = records.load("l1_penalty", "laptop")
+    results = records.load("l1_penalty", "laptop").query("model == 'C'")
     lines = {}
     for outputs in ("softmax", "logits"):
         for attack, measure in (("FGSM", "fgsm_few_0.1"), ("worst case", "worst_0.1")):

@@ -3,16 +3,10 @@
 A check takes what the student wrote, raises an AssertionError whose message teaches, or returns a short "well done".
 """
 
-from dbp.checks.adversarial_examples import (
-    fast_gradient_sign,
-    linear_robustness,
-    margin_loss,
-    projection,
-    worst_case_accuracy,
-)
-from dbp.checks.double_backpropagation import flat_ends, free_pass, input_gradient, jacobian_penalty, loss_gradient_penalty
-from dbp.checks.l1_adversarial_training import adversarial_batch, footnote_penalty, paired_gain
-from dbp.checks.l1_penalty import penalised_loss, same_penalty, stopping_rule
+from .adversarial_examples import fast_gradient_sign, linear_robustness, margin_loss, projection, worst_case_accuracy
+from .double_backpropagation import flat_ends, free_pass, input_gradient, jacobian_penalty, loss_gradient_penalty
+from .l1_adversarial_training import adversarial_batch, footnote_penalty, paired_gain
+from .l1_penalty import penalised_loss, same_penalty, stopping_rule
 
 __all__ = [
     "fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "worst_case_accuracy",

@@ -166,8 +166,6 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 
 def made_by(frame: pandas.DataFrame) -> str:
     """Three lines on how the records were made: runs and seeds; images and epochs; estimator, device, dates."""
-    if frame.empty:
-        return "no runs at this profile"
     named = [name for name in ("model", "lam", "unit", "outputs", "eps", "attack", "train_size") if name in frame]
     kinds = set(frame["estimator" if "estimator" in frame else "penalty"]) - {"none"}
     seeds = frame.groupby(named)["seed"].nunique()
