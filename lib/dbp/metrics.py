@@ -13,15 +13,7 @@ from torch import Tensor
 
 from dbp.attacks.classifier import fgsm, pgd, random_noise, transfer
 from dbp.attacks.evaluation import evaluate
-from dbp.attacks.inputs import (
-    check_budget,
-    check_call,
-    check_choice,
-    check_count,
-    check_examples,
-    check_logits,
-    untouched,
-)
+from dbp.attacks.inputs import check_budget, check_call, check_choice, check_count, check_examples, check_logits, untouched
 from dbp.attacks.losses import LOSSES, attack_loss
 
 

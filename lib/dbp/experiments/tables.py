@@ -167,7 +167,7 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 def made_by(frame: pandas.DataFrame) -> str:
     """Three lines on how the records were made: runs and seeds; images and epochs; estimator, device, dates."""
     named = [name for name in ("model", "lam", "unit", "outputs", "eps", "attack", "train_size") if name in frame]
-    kinds = set(frame["estimator" if "estimator" in frame else "penalty"]) - {"none"}
+    kinds = sorted({*frame["estimator" if "estimator" in frame else "penalty"]} - {"none"})
     seeds = frame.groupby(named)["seed"].nunique()
     few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
     days = sorted({str(value)[:10] for value in frame["finished"]})
@@ -175,8 +175,7 @@ def made_by(frame: pandas.DataFrame) -> str:
         f"{len(frame)} runs, {few} seeds a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
         f"{frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
         f" at most {frame['max_epochs'].max()} epochs\n"
-        f"penalty by {', '.join(sorted(kinds)) or 'none'};"
-        f" {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
+        f"penalty by {', '.join(kinds)}; {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
     )
 
 
