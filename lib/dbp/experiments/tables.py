@@ -114,7 +114,12 @@ def _beside(ours: Mapping[tuple, Cell], number: int, reference: Callable[[float,
 
 
 def of_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
-    """The records of one method of `dbp.experiments.l1_adversarial_training`, whatever the model, budget and size."""
+    """The records of one method of `dbp.experiments.l1_adversarial_training`, whatever the model, budget and size.
+
+    Args:
+        frame: its records, as `dbp.records.load` gives them.
+        method: a key of `METHODS`.
+    """
     wanted = {"attack": "fgsm", "labels": "true", "label_smoothing": 0.1} | METHODS[method]
     return frame[(frame[list(wanted)] == pandas.Series(wanted)).all(axis=1)]
 
@@ -165,17 +170,17 @@ def wide(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple
 
 
 def made_by(frame: pandas.DataFrame) -> str:
-    """Three lines on how the records were made: runs and seeds; images and epochs; estimator, device, dates."""
+    """Three lines on how the records in `frame` were made: runs, seeds; images, epochs; penalty, device, dates."""
     named = [name for name in ("model", "lam", "unit", "outputs", "eps", "attack", "train_size") if name in frame]
     kinds = sorted({*frame["estimator" if "estimator" in frame else "penalty"]} - {"none"})
     seeds = frame.groupby(named)["seed"].nunique()
     few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
-    days = sorted({str(value)[:10] for value in frame["finished"]})
+    days = sorted({str(day)[:10] for day in frame["finished"]})
     return (
         f"{len(frame)} runs, {few} seeds a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
         f"{frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
         f" at most {frame['max_epochs'].max()} epochs\n"
-        f"penalty by {', '.join(kinds)}; {', '.join(sorted(set(frame['device'])))}, {' to '.join(sorted({days[0], days[-1]}))}"
+        f"penalty by {', '.join(kinds)}; {', '.join(sorted({*frame['device']}))}, {' to '.join(sorted({days[0], days[-1]}))}"
     )
 
 
