@@ -110,19 +110,23 @@ def reached(code: str, root: Path = ROOT) -> set[Path]:
         if path is None or path in found:
             continue
         found.add(path)
-        todo |= _imports(ast.parse(path.read_text(encoding="utf-8")))
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        todo |= _imports(ast.parse(path.read_text(encoding="utf-8")), package)
         if name == "dbp.experiments":  # it imports its modules by name
             todo |= {f"{name}.{module.stem}" for module in path.parent.glob("*.py")}
     return found
 
 
-def _imports(tree: ast.AST) -> set[str]:
+def _imports(tree: ast.AST, package: str = "") -> set[str]:
+    """Every name of the library that is imported, with what it lies in; `package` is where the code itself lies."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            home = ".".join(package.split(".")[: 1 - node.level or None]) if node.level else ""
+            module = ".".join(part for part in (home, node.module) if part)
+            names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
     return {".".join(name.split(".")[:end]) for name in names if name.split(".")[0] == "dbp"
             for end in range(1, name.count(".") + 2)}
 

@@ -82,6 +82,11 @@ def test_guard_notices_a_number_that_was_changed_on_the_page():
     assert len(guards.numbers_off(nb, table2())) == 1
 
 
+def test_what_a_page_depends_on_includes_relative_imports():
+    found = {path.name for path in CHAPTERS.reached("from dbp import checks")}
+    assert {"l1_penalty.py", "comparing.py"} <= found
+
+
 def test_guard_notices_a_pair_that_drifted(tmp_path):
     source = TAUGHT[0]
     for suffix in (".ipynb", ".md"):
