@@ -1,4 +1,4 @@
-"""How is it trained? One resumable loop for classifiers; what is minimised is handed in as a function."""
+"""How is it trained? One loop for classifiers, one for autoencoders, both resumable."""
 
 import math
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from tqdm import tqdm
 from dbp.data import Split
 from dbp.device import choose
 from dbp.metrics import accuracy
+from dbp.models.vae import kl_divergence
+from dbp.penalties import loss_gradient_l2
 
 STOPPING_RULES = ("patience", "equal", "no_increase")
 
@@ -137,7 +139,9 @@ def fit_classifier(
     bar = tqdm(total=settings.max_epochs, initial=len(history) - 1, unit="epoch", disable=not progress, leave=False)
     while not should_stop([row["validation_accuracy"] for row in history[1:]], settings):
         epoch = len(history)
-        row = {"epoch": epoch, **_epoch(model, optimizer, images, labels, settings, objective, generator, epoch)}
+        terms = _epoch(model, optimizer, len(labels), settings.batch_size, generator, epoch,
+                       lambda batch: objective(model, images[batch], labels[batch], generator))
+        row = {"epoch": epoch, **terms}
         history.append(row := _measure(model, validation, probe, row))
         if checkpoint is not None:
             checkpoint.save(_state(model, optimizer, generator), {"history": history})
@@ -150,24 +154,157 @@ def fit_classifier(
     return history
 
 
-def _epoch(model, optimizer, images, labels, settings, objective, generator, epoch) -> dict[str, float]:
-    """One pass over the training set; the mean of every term over its examples."""
+@dataclass(frozen=True)
+class AutoencoderTraining:
+    """P1 Eq. (10)-(12) and how they are minimised; the loss of an image is summed over its pixels and latents, in nats.
+
+    Attributes:
+        max_epochs: all of them are run.
+        batch_size: images a step.
+        learning_rate: of Adam.
+        lam1: weight of the KL divergence.
+        lam2: weight of the penalty ||d L_rec / d x||_2^2. Its unit is squared pixels a nat if the penalised loss is the
+            "sum" over pixels, and as much more as there are pixels if it is their "mean".
+        target: the loss depends on x twice, through the encoder and as what is to be reproduced. "attached" differentiates
+            both, as P1 Eq. (10) reads; "detached" the way through the encoder only.
+        unit: of the penalised loss, "sum" or "mean".
+        start: share of the epochs that pass before the penalty begins; P1 Eq. (12) waits for half of them.
+        clip: the longest gradient of the parameters, L2 over all of them.
+        weight_decay: decoupled (AdamW), a step's share is learning_rate * weight_decay.
+        input_noise: standard deviation of the noise on what the encoder sees, in units of the pixel range.
+    """
+
+    max_epochs: int
+    batch_size: int = 128
+    learning_rate: float = 1e-3
+    lam1: float = 1.0
+    lam2: float = 0.0
+    target: str = "attached"
+    unit: str = "sum"
+    start: float = 0.5
+    clip: float = math.inf
+    weight_decay: float = 0.0
+    input_noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("max_epochs", "batch_size", "learning_rate", "clip"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, but is {getattr(self, name)!r}")
+        for name in ("lam1", "lam2", "start", "weight_decay", "input_noise"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} must be at least 0, but is {getattr(self, name)!r}")
+        for name, known in (("target", ("attached", "detached")), ("unit", ("sum", "mean"))):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, but is {getattr(self, name)!r}")
+
+
+def autoencoder_terms(
+    model: nn.Module, x: Tensor, settings: AutoencoderTraining, generator: torch.Generator, penalised: bool = True
+) -> dict[str, Tensor]:
+    """The terms of P1 Eq. (10)-(12) for a batch, with one sample of the code an image (Algorithms 1 and 2).
+
+    Args:
+        model: an autoencoder, see `dbp.models.vae.Autoencoder`.
+        x: images, [B, channels, height, width].
+        settings: the weights, the reading of the target and the unit.
+        generator: a CPU generator, of the codes' noise and the input's.
+        penalised: whether the penalty's turn has come.
+
+    Returns:
+        "reconstruction", "kl" (times lam1) and, if it has a weight, "penalty" (times lam2), in nats, [B] each.
+    """
+    penalised = penalised and settings.lam2 > 0
+    x = x.detach().requires_grad_(penalised)
+    seen = x
+    if settings.input_noise:
+        noise = torch.randn(x.shape, generator=generator).to(x)
+        seen = (x + settings.input_noise * noise).clamp(0, 1)
+    out = model(seen, torch.randn(len(x), model.latents, generator=generator).to(x))
+    target = x if settings.target == "attached" else x.detach()
+    loss = model.likelihood(out.logits, target)  # L_rec of P1 Eq. (10)   [B]
+    terms = {"reconstruction": loss, "kl": settings.lam1 * kl_divergence(out.mu, out.logvar)}
+    if penalised:
+        scale = x[0].numel() if settings.unit == "mean" else 1
+        terms["penalty"] = settings.lam2 * loss_gradient_l2(loss / scale, x)  # P1 Eq. (10), its third term
+    return terms
+
+
+def fit_autoencoder(
+    model: nn.Module,
+    images,
+    settings: AutoencoderTraining,
+    *,
+    generator: torch.Generator,
+    probe: Callable[[nn.Module], dict[str, float]] | None = None,
+    checkpoint=None,
+    report: Callable[[dict], None] | None = None,
+    progress: bool = False,
+) -> list[dict]:
+    """Train an autoencoder in place by Algorithms 1 and 2 of P1, with Adam.
+
+    Args:
+        model: an autoencoder; moved to the device that `dbp.device.choose` gives.
+        images: [N, channels, height, width], a tensor or a `dbp.colour.PixelStore`.
+        settings: see there.
+        generator, probe, checkpoint, report, progress: as of `fit_classifier`.
+
+    Returns:
+        The history: one dict an epoch, with `epoch`, the mean of every term of `autoencoder_terms` over its images, and
+        what `probe` returns. Row 0 is before training and holds the probe only.
+
+    Raises:
+        ValueError: no images.
+        FloatingPointError: the loss is not finite or has exploded; the message says in which epoch and step.
+    """
+    if not len(images):
+        raise ValueError("images must not be empty")
+    device = choose()
+    model.to(device)
+    images = images.to(device) if isinstance(images, Tensor) else images
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
+    history = _resume(checkpoint, model, optimizer, generator) or [{"epoch": 0} | (probe(model) if probe else {})]
+    bar = tqdm(total=settings.max_epochs, initial=len(history) - 1, unit="epoch", disable=not progress, leave=False)
+    while (epoch := len(history)) <= settings.max_epochs:
+        penalised = epoch > settings.start * settings.max_epochs  # P1 Eq. (12)
+
+        def terms_of(batch: Tensor, penalised: bool = penalised) -> dict[str, Tensor]:
+            x = images[batch] if isinstance(images, Tensor) else images[batch.cpu()].tensor().to(device)
+            return autoencoder_terms(model, x, settings, generator, penalised)
+
+        terms = _epoch(model, optimizer, len(images), settings.batch_size, generator, epoch, terms_of, settings.clip)
+        model.eval()
+        history.append(row := {"epoch": epoch, **terms, **(probe(model) if probe else {})})
+        if checkpoint is not None:
+            checkpoint.save(_state(model, optimizer, generator), {"history": history})
+        if report is not None:
+            report(row)
+        bar.update()
+        bar.set_postfix(reconstruction=f"{row['reconstruction']:.1f}", kl=f"{row['kl']:.1f}")
+    bar.close()
+    model.eval()
+    return history
+
+
+def _epoch(model, optimizer, count, batch_size, generator, epoch, terms_of, clip=math.inf) -> dict[str, float]:
+    """One pass over `count` examples; `terms_of` a batch's indices are added up. The mean of every term over the pass."""
     model.train()
     sums: dict[str, float] = {}
-    order = torch.randperm(len(labels), generator=generator).to(images.device)
-    for step, batch in enumerate(order.split(settings.batch_size)):
-        terms = objective(model, images[batch], labels[batch], generator)
-        means = {name: term.mean() for name, term in terms.items()}  # averaged over the batch only here
+    order = torch.randperm(count, generator=generator).to(next(model.parameters()).device)
+    for step, batch in enumerate(order.split(batch_size)):
+        means = {name: term.mean() for name, term in terms_of(batch).items()}  # averaged over the batch only here
         total = sum(means.values())
         value = float(total.detach())
         if not abs(value) < EXPLODED:
             raise FloatingPointError(f"the loss is {value} in epoch {epoch}, step {step}: training has diverged")
         optimizer.zero_grad(set_to_none=True)
         total.backward()
+        if clip < math.inf:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         for name, mean in means.items():
             sums[name] = sums.get(name, 0.0) + float(mean.detach()) * len(batch)
-    return {name: total / len(labels) for name, total in sums.items()}
+    return {name: total / count for name, total in sums.items()}
 
 
 def _measure(model, validation, probe, row: dict) -> dict:

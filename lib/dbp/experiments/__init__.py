@@ -5,7 +5,7 @@ from types import ModuleType
 
 from dbp.profiles import nearest
 
-NAMES = ("l1_penalty", "l1_adversarial_training")
+NAMES = ("l1_penalty", "l1_adversarial_training", "dbp_autoencoders")
 
 
 def get(name: str) -> ModuleType:

@@ -101,6 +101,44 @@ class L1AdversarialTrainingScale:
 
 
 @dataclass(frozen=True)
+class AutoencoderSizes:
+    """How much of everything one autoencoder's run takes; P1 leaves learning rate and clipping to its supplement."""
+
+    train_size: int = _field(_COUNT)
+    test_size: int = _field(_COUNT)
+    max_epochs: int = _field(_COUNT)
+    learning_rate: float = _field(_at_least(0))
+    clip: float = _field(_at_least(0))
+    gradient_images: int = _field(_COUNT)
+    projections: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class DBPAutoencodersRuns:
+    """One part of P1 Table 1 or of what is beside it: these methods at these strengths, `seeds` runs each.
+
+    `strengths` are lambda_2 of double backpropagation, and what each control has in its place; `unit` is that of the
+    penalised loss.
+    """
+
+    dataset: str = _field(_one_of("mnist", "celeba", "toy-faces"))
+    source: str = _field(_one_of(*SOURCES[1:]))
+    models: tuple[str, ...] = _field(_not_empty)
+    methods: tuple[str, ...] = _field(_not_empty)
+    strengths: tuple[float, ...] = _field(_each(_at_least(0)))
+    unit: str = _field(_one_of("sum", "mean"))
+    seeds: int = _field(_COUNT)
+    sizes: AutoencoderSizes
+
+
+@dataclass(frozen=True)
+class DBPAutoencodersScale:
+    """Scale of `dbp.experiments.dbp_autoencoders` (P1 Table 1)."""
+
+    parts: tuple[DBPAutoencodersRuns, ...] = _field(_not_empty)
+
+
+@dataclass(frozen=True)
 class AdversarialExamplesScale:
     """Scale of the live training and attacks of chapter "Adversarial examples"."""
 
@@ -120,6 +158,7 @@ class Profile:
     description: str
     l1_penalty: L1PenaltyScale
     l1_adversarial_training: L1AdversarialTrainingScale
+    dbp_autoencoders: DBPAutoencodersScale
     adversarial_examples: AdversarialExamplesScale
 
 

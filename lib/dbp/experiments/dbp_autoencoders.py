@@ -1,0 +1,177 @@
+"""P1 Table 1: autoencoders with and without double backpropagation, and what else makes an autoencoder smooth.
+
+One run is one training of one autoencoder by P1 Eq. (10)-(12), followed by its reconstruction loss and its gradients in
+the three readings of `dbp.metrics.autoencoder_gradients`.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dbp import data, sweep
+from dbp.metrics import autoencoder_gradients, reconstruction
+from dbp.models.autoencoders import AUTOENCODERS, build_autoencoder
+from dbp.models.vae import LIKELIHOODS
+from dbp.profiles import Profile, nearest
+from dbp.training import AutoencoderTraining, fit_autoencoder
+
+NAME = "dbp_autoencoders"
+
+PROBE_IMAGES = 100
+PROBE_PROJECTIONS = 4
+
+# The field of `Config` that a part's strengths go into, and what else the method sets.
+METHODS = {
+    "plain": (None, {}),
+    "DBP attached": ("lam2", {"target": "attached"}),  # P1 Eq. (10) as it reads
+    "DBP detached": ("lam2", {"target": "detached"}),
+    # What a reviewer will ask for: is it the penalty, or would any regulariser do?
+    "KL weight": ("lam1", {}),
+    "weight decay": ("weight_decay", {}),
+    "input noise": ("input_noise", {}),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that determines one run.
+
+    Attributes:
+        model: one of `dbp.models.autoencoders.AUTOENCODERS`.
+        dataset, source: what is loaded; "toy-faces" and "colour-digits" are stand-ins and say so here.
+        lam1, lam2, learning_rate, clip, weight_decay, input_noise, max_epochs: see `dbp.training.AutoencoderTraining`.
+        target: "attached" or "detached", see there; "none" where lam2 is 0.
+        unit: of the penalised loss, "sum" or "mean"; "none" where lam2 is 0.
+        seed: of initialisation, shuffling and noise.
+        train_size, test_size: images, the first ones.
+        gradient_images: test images whose gradients are measured, the first ones.
+        projections: random vectors an image for the norm of the Jacobian.
+    """
+
+    model: str
+    dataset: str
+    source: str
+    lam1: float
+    lam2: float
+    target: str
+    unit: str
+    weight_decay: float
+    input_noise: float
+    seed: int
+    train_size: int
+    test_size: int
+    max_epochs: int
+    learning_rate: float
+    clip: float
+    gradient_images: int
+    projections: int
+
+    def __post_init__(self) -> None:
+        if self.model not in AUTOENCODERS:
+            raise ValueError(f"model must be one of {', '.join(AUTOENCODERS)}, but is {self.model!r}")
+        for name in ("target", "unit"):
+            if (self.lam2 > 0) != (getattr(self, name) != "none"):
+                raise ValueError(f"{name} must be given where lam2 is above 0, and only there, but is"
+                                 f" {getattr(self, name)!r} at lam2 {self.lam2!r}")
+        settings(self)  # checks the rest
+
+
+def settings(config: Config) -> AutoencoderTraining:
+    """The training that a configuration stands for."""
+    penalty = {"target": config.target, "unit": config.unit} if config.lam2 > 0 else {}
+    return AutoencoderTraining(
+        config.max_epochs, learning_rate=config.learning_rate, lam1=config.lam1, lam2=config.lam2, clip=config.clip,
+        weight_decay=config.weight_decay, input_noise=config.input_noise, **penalty,
+    )
+
+
+def plan(profile: Profile) -> list[Config]:
+    """The runs of a profile, each once, seed by seed.
+
+    Raises:
+        ValueError: an unknown method; the message gives the nearest one.
+    """
+    parts = profile.dbp_autoencoders.parts
+    runs: dict[Config, None] = {}  # a dict keeps the order; parts may share their runs without a penalty
+    for seed in range(max(part.seeds for part in parts)):
+        for part in parts:
+            if seed < part.seeds:
+                runs |= dict.fromkeys(_configs(part, seed))
+    return list(runs)
+
+
+def _configs(part, seed: int):
+    plain = dict(lam1=1.0, lam2=0.0, target="none", unit="none", weight_decay=0.0, input_noise=0.0)
+    for model in part.models:
+        for method in part.methods:
+            if method not in METHODS:
+                known = ", ".join(METHODS)
+                raise ValueError(f"no method named {method!r}; there are {known}{nearest(str(method), METHODS)}")
+            field, sets = METHODS[method]
+            for strength in part.strengths if field else [None]:
+                chosen = {field: float(strength)} if field else {}
+                unit = {"unit": part.unit} if field == "lam2" else {}
+                yield Config(model=model, dataset=part.dataset, source=part.source, seed=seed,
+                             **plain | sets | chosen | unit, **vars(part.sizes))
+
+
+def roots(config: Config) -> list[Callable]:
+    """What a run of `config` reaches by name only, for the code fingerprint."""
+    return [AUTOENCODERS[config.model], LIKELIHOODS[likelihood_of(config.dataset)]]
+
+
+def likelihood_of(dataset: str) -> str:
+    """Digits are nearly black and white: "bernoulli". Colours are not: "gaussian"."""
+    return "bernoulli" if dataset == "mnist" else "gaussian"
+
+
+def results(profile: str | Profile = "laptop", **options):
+    """The table of records of a profile, computing what no record holds; options as of `dbp.sweep.ensure`."""
+    return sweep.ensure(sys.modules[__name__], profile, **options)
+
+
+def untrained(config: Config, shape: tuple[int, int, int]) -> nn.Module:
+    """The autoencoder of a configuration before training; also what trained weights are loaded into.
+
+    Args:
+        config: gives model, dataset and seed.
+        shape: channels, height, width of an image.
+    """
+    return build_autoencoder(config.model, shape, likelihood_of(config.dataset), seed=config.seed)
+
+
+def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:
+    """Train and measure one configuration.
+
+    Args:
+        config: everything that determines the result.
+        checkpoint: where the training keeps its state, so that it can go on after a stop.
+        report: called with the history row of each finished epoch.
+
+    Returns:
+        The measures of `dbp.metrics.reconstruction` on the test images, the means of
+        `dbp.metrics.autoencoder_gradients` on the first `gradient_images` of them, and the `history` of
+        `dbp.training.fit_autoencoder`, with these means on a fixed batch a row.
+    """
+    dataset = data.load(config.dataset, config.source)
+    test = _pixels(dataset.test.images[: config.test_size])
+    model = untrained(config, tuple(test.shape[1:]))
+    probe_images = test[:PROBE_IMAGES]
+    history = fit_autoencoder(
+        model, dataset.train.images[: config.train_size], settings(config),
+        generator=torch.Generator().manual_seed(config.seed), checkpoint=checkpoint, report=report,
+        probe=lambda model: _means(autoencoder_gradients(model, probe_images, projections=PROBE_PROJECTIONS)),
+    )
+    gradients = autoencoder_gradients(model, test[: config.gradient_images], projections=config.projections)
+    return {**reconstruction(model, test), **_means(gradients), "history": history}
+
+
+def _means(measures: dict[str, torch.Tensor]) -> dict[str, float]:
+    return {name: float(values.mean()) for name, values in measures.items()}
+
+
+def _pixels(images) -> torch.Tensor:
+    return images if isinstance(images, torch.Tensor) else images.tensor()
