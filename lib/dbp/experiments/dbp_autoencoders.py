@@ -11,15 +11,17 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dbp import data, sweep
+from dbp import data, profiles, records, sweep, weights
 from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.autoencoders import AUTOENCODERS, build_autoencoder
 from dbp.models.vae import LIKELIHOODS
 from dbp.profiles import Profile, nearest
+from dbp.records import Store
 from dbp.training import AutoencoderTraining, fit_autoencoder
 
 NAME = "dbp_autoencoders"
 
+SHAPES = {"mnist": (1, 28, 28), "celeba": (3, 64, 64), "toy-faces": (3, 64, 64)}
 PROBE_IMAGES = 100
 PROBE_PROJECTIONS = 4
 
@@ -175,3 +177,29 @@ def _means(measures: dict[str, torch.Tensor]) -> dict[str, float]:
 
 def _pixels(images) -> torch.Tensor:
     return images if isinstance(images, torch.Tensor) else images.tensor()
+
+
+def trained(profile: str | Profile = "laptop", **fields) -> nn.Module:
+    """An autoencoder with the weights of a finished run: committed ones, else those in this machine's cache.
+
+    Args:
+        profile: whose plan is searched.
+        fields: of `Config`, e.g. model="VAE", target="detached"; the first planned run that has them all is taken.
+
+    Raises:
+        LookupError: no planned run has these fields, or it was not run.
+        FileNotFoundError: its weights were kept nowhere.
+    """
+    config = next((c for c in plan(profiles.load(profile)) if all(getattr(c, f) == v for f, v in fields.items())), None)
+    record = config and Store().read(NAME, records.key_of(sys.modules[__name__], config))
+    if record is None:
+        raise LookupError(f"no run with {fields}: `dbp run {NAME}` makes those of a profile")
+    try:
+        tensors = weights.committed(record)
+    except FileNotFoundError:
+        tensors = weights.kept(NAME, record.key)
+        if tensors is None:
+            raise
+    model = untrained(config, SHAPES[config.dataset])
+    model.load_state_dict(tensors)
+    return model.eval()
