@@ -46,7 +46,7 @@ def test_first_half_is_the_training_without_a_penalty():
 
 
 def test_training_reduces_the_loss_and_the_penalty_what_it_penalises():
-    history = fit(vae(), max_epochs=30, learning_rate=1e-2)
+    history = fit(vae(), max_epochs=120, learning_rate=1e-2)
     assert sum(history[-1][t] for t in ("reconstruction", "kl")) < sum(history[1][t] for t in ("reconstruction", "kl")) - 1
     sizes = {}
     for lam2 in (0.0, 1.0):
