@@ -37,6 +37,7 @@ serve: book  ## build, then serve the pages on http://127.0.0.1:PORT
 
 bench: .venv/.test-ready  ## measure the cost of penalties and attacks, on a quiet machine
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/autoencoders.py
 
 clean:  ## remove what was built; the environment, the records and the stored outputs stay
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis
