@@ -82,7 +82,7 @@ class Config:
 
 
 def settings(config: Config) -> AutoencoderTraining:
-    """The training that a configuration stands for."""
+    """The training that `config` stands for."""
     penalty = {"target": config.target, "unit": config.unit} if config.lam2 > 0 else {}
     return AutoencoderTraining(
         config.max_epochs, learning_rate=config.learning_rate, lam1=config.lam1, lam2=config.lam2, clip=config.clip,
@@ -126,7 +126,7 @@ def roots(config: Config) -> list[Callable]:
 
 
 def likelihood_of(dataset: str) -> str:
-    """Digits are nearly black and white: "bernoulli". Colours are not: "gaussian"."""
+    """The likelihood of a `dataset`: MNIST is nearly black and white, "bernoulli"; colours are not, "gaussian"."""
     return "bernoulli" if dataset == "mnist" else "gaussian"
 
 
