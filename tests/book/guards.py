@@ -15,7 +15,7 @@ WORDS_A_LINE = 8  # of prose, for each line of code
 # From what a module may import: its own row or one above. `experiments` is on top, and nothing imports it but the book.
 LAYERS = (
     {"device", "paper", "checkpoints", "fingerprint", "provenance", "spelling"},
-    {"data", "colour", "celeba", "standins", "penalties", "models"},
+    {"data", "colour", "celeba", "standins", "toy_faces", "penalties", "models"},
     {"attacks", "profiles"},
     {"metrics", "plots"},
     {"training", "records", "weights"},

@@ -50,7 +50,9 @@ def test_auto_takes_the_embedded_digits_where_no_full_set_is_and_says_so_once(tm
 
 @pytest.mark.parametrize("call, error, words", [
     (dict(name="mnits"), KeyError, "did you mean 'mnist'"),
+    (dict(name="svnh"), KeyError, "there are mnist, svhn, celeba, colour-digits, toy-faces (did you mean 'svhn'?)"),
     (dict(source="fulll"), KeyError, "did you mean 'full'"),
+    (dict(name="celeba", root=__file__), NotADirectoryError, "test_data.py' is not a folder"),
     (dict(root="/nowhere/at/all"), NotADirectoryError, "'/nowhere/at/all' is not a folder"),
 ])
 def test_wrong_use_gets_one_clear_line(call, error, words):

@@ -4,13 +4,13 @@ To add a section for an experiment: a frozen dataclass here, a field of `Profile
 """
 
 import dataclasses
-import difflib
 import types
 import typing
 from dataclasses import dataclass
 from pathlib import Path
 
 from dbp.data import SOURCES
+from dbp.spelling import nearest
 
 NAMES = ("smoke", "laptop", "paper")
 
@@ -219,9 +219,3 @@ def _typed(hint, value, where: str):
     if isinstance(value, bool) and hint is not bool or not isinstance(value, accepted):
         raise ProfileError(f"{where} must be of type {hint.__name__}, but is {value!r}")
     return hint(value)
-
-
-def nearest(found: str, known) -> str:
-    """` (did you mean ...?)` with the name nearest to `found`, or nothing."""
-    near = difflib.get_close_matches(found, list(known), n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
