@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from dbp import experiments, records, sweep
-from dbp.experiments import tables
+from dbp.experiments import p1_tables, tables
 
 CHAPTERS = guards.chapters()
 NOTEBOOKS = CHAPTERS.notebooks()
@@ -70,6 +70,17 @@ def test_published_numbers_of_chapter_04_are_those_of_the_records():
             keys = [row.eps, row.method] if number == 3 else [row.lam]
             shown = [*keys, row.measure, tables.as_text(row.theirs), tables.as_text(row.ours), row.verdict]
             assert " ".join(map(str, shown)) in lines
+
+
+@pytest.mark.parametrize(("page", "models", "on"), [
+    ("06_dbp_autoencoder", ["VAE"], "MNIST"), ("06_dbp_autoencoder", ["VAE"], "toy-faces"),
+    ("07_draw", ["DRAW1", "DRAW16", "DRAW16 (attention)"], "MNIST"),
+    ("07_draw", ["DRAW1", "DRAW16", "DRAW16 (attention)"], "toy-faces"),
+])  # fmt: skip
+def test_published_numbers_of_the_autoencoders_are_those_of_the_records(page, models, on):
+    table = p1_tables.p1_table1(records.load("dbp_autoencoders", "laptop"))
+    nb = CHAPTERS.read(guards.ROOT / "notebooks" / f"{page}.ipynb")
+    assert guards.numbers_off(nb, [repr(p1_tables.side_by_side(table, models, on))]) == []
 
 
 def test_guard_notices_a_number_that_was_changed_on_the_page():

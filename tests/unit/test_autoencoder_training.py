@@ -214,3 +214,22 @@ def test_trained_network_is_the_one_that_was_measured(tmp_path, monkeypatch):
     model = dbp_autoencoders.trained("smoke", **wanted)
     found = reconstruction(model, data.load("mnist", "embedded").test.images[:100])
     assert found["reconstruction"] == pytest.approx(frame["reconstruction"].item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("fields", [
+    {"model": "VAE", "lam2": 0.0}, {"model": "VAE", "target": "attached"}, {"model": "VAE", "target": "detached"},
+    {"model": "DRAW16 (attention)", "lam2": 0.0}, {"model": "DRAW16 (attention)", "target": "attached"},
+], ids=lambda fields: " ".join(map(str, fields.values())))  # fmt: skip
+def test_committed_network_is_about_as_good_as_its_record_says(fields):
+    """The record is of 10,000 digits in full precision, this of 200 others in half."""
+    from dbp import data
+    from dbp.metrics import autoencoder_gradients, reconstruction
+
+    digits = data.load("mnist", "embedded").test.images[:200]
+    model = dbp_autoencoders.trained("laptop", dataset="mnist", **fields)
+    frame = records.load("dbp_autoencoders", "laptop")
+    row = frame[(frame["dataset"] == "mnist") & (frame[list(fields)] == list(fields.values())).all(axis=1)].iloc[0]
+    assert reconstruction(model, digits)["reconstruction"] == pytest.approx(row["reconstruction"], rel=0.1)
+    found = autoencoder_gradients(model, digits[:50], projections=4)
+    for name in ("whole", "encoder_path", "jacobian"):
+        assert float(found[name].mean()) == pytest.approx(row[name], rel=0.25)
