@@ -1,6 +1,7 @@
 """The scripts of tests/stress in a short form; called by hand, they take minutes and try harder."""
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +40,14 @@ def test_no_flipped_bit_is_used():
     flips = script("flip_bits")
     found = flips.main(20)
     assert flips.wrong(found) == 0 and sum(found.values()) == 20 and len({kind for kind, _ in found}) == 4
+
+
+def test_two_workers_are_timed_by_a_command_that_the_command_line_knows(tmp_path):
+    timing = script("two_workers")
+    command = [*timing.command(2, timing.smoke(tmp_path, seeds=3)), "--dry-run"]
+    answer = subprocess.run(command, env={**os.environ, "DBP_RECORDS": str(tmp_path)}, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.count("model=C") == 6 and "6 missing" in answer.stdout
 
 
 @pytest.mark.parametrize("backend, module", [("dask", "distributed"), ("ray", "ray")])

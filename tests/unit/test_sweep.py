@@ -38,6 +38,13 @@ def test_two_processes_give_the_same_records_as_one(store, toy, profile, tmp_pat
     assert together[["key", "weight", "history"]].equals(alone[["key", "weight", "history"]])
 
 
+def test_a_single_run_that_is_missing_starts_no_worker(store, toy, profile, monkeypatch):
+    made = []
+    monkeypatch.setattr(sweep, "_keep_weights", lambda record, checkpoint: made.append(record.key))  # of this process only
+    table = sweep.ensure(toy, profile, jobs=2, only={"seed": 1, "lam": 0.1}, progress=False)
+    assert made == list(table["key"])
+
+
 def test_only_chooses_runs_and_names_what_it_does_not_know(store, toy, profile, log):
     assert sweep.ensure(toy, profile, only={"lam": 0.1, "seed": 1}, progress=False)["seed"].tolist() == [1]
     assert log() == ["0.1 1"]
