@@ -1,0 +1,79 @@
+"""Did I get it right? The exercises of chapter "DRAW"."""
+
+import math
+
+import torch
+
+from dbp.models.draw import Attention
+
+
+def error_image(student) -> str:
+    """Exercise "What is left to paint": student(x, canvas) -> x - sigma(canvas), P1 Eq. (5), its first line.
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    x = torch.tensor([1.0, 0.0, 0.5]).reshape(1, 1, 1, 3)
+    canvas = torch.tensor([0.0, math.log(3.0), -math.log(3.0)]).reshape(1, 1, 1, 3)
+    found = student(x, canvas)
+    if not isinstance(found, torch.Tensor) or found.shape != x.shape:
+        shape = list(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+        raise AssertionError(f"found {shape}, expected an image like x, {list(x.shape)}")
+    slips = {"the canvas holds logits: take the sigmoid before it is compared with pixels": x - canvas,
+             "the sign is turned round: what is missing is the image minus what is painted": canvas.sigmoid() - x,
+             "this is what is painted, not what is missing": canvas.sigmoid()}
+    for slip, wrong in slips.items():
+        if torch.allclose(found, wrong):
+            raise AssertionError(f"found {found.flatten().tolist()}: {slip}")
+    if not torch.allclose(found, x - canvas.sigmoid()):
+        raise AssertionError(f"found {found.flatten().tolist()}, expected {(x - canvas.sigmoid()).flatten().tolist()}")
+    return "Right: at an empty canvas the error image is x minus one half, not x."
+
+
+def kl_of_steps(student) -> str:
+    """Exercise "What a code costs": student(mus, logvars), lists of [B, K] a step -> KL in nats, [B], over all steps.
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    mus = [torch.tensor([[1.0, 0.0]]), torch.tensor([[0.0, 2.0]])]
+    logvars = [torch.zeros(1, 2), torch.tensor([[math.log(4.0), 0.0]])]
+    squares, plus = 5.0, 4.0 - math.log(4.0)  # sum of mu^2; sigma^2 - log sigma^2 of the one that is not 1
+    expected = (squares + plus - 1) / 2
+    found = float(torch.as_tensor(student(mus, logvars)).flatten()[0])
+    slips = {(squares + 3 + plus) / 2 - 1: "T / 2 was taken off, as P1 prints; it is 1/2 for each latent of each step",
+             (squares + 3 + plus) / 2: "nothing was taken off: the divergence of the prior from itself must be 0",
+             expected / 2: "averaged over the steps or the latents; a code's nats add up",
+             2 * expected: "the factor 1/2 is missing",
+             (squares + 16 - math.log(4.0) - 1) / 2: "logvar is the logarithm of the variance, not of sigma"}
+    for wrong, slip in slips.items():
+        if math.isclose(found, wrong, rel_tol=1e-4):
+            raise AssertionError(f"found {found:.4f}, expected {expected:.4f}: {slip}")
+    if not math.isclose(found, expected, rel_tol=1e-4):
+        raise AssertionError(f"found {found:.4f}, expected {expected:.4f} nats")
+    return "Right: every latent of every step has its own half to take off."
+
+
+def place_window(student) -> str:
+    """Exercise "Place the window": student(pixels, window, left, right) -> (g, log_delta) of Gregor et al., Eq. (22)-(24).
+
+    The window's first filter shall look at pixel `left` and its last at pixel `right`, counted from 0.
+
+    Raises:
+        AssertionError: where the window came to lie, where it should, and the likeliest slip.
+    """
+    for pixels, window, left, right in ((28, 12, 4.0, 15.0), (64, 8, 40.0, 61.0)):
+        g, log_delta = (float(value) for value in student(pixels, window, left, right))
+        eye = Attention((1, pixels, pixels), 1, window)
+        _, _, _, place = eye.filters(torch.tensor([[g, 0.0, 0.0, log_delta, 0.0]]))
+        found = [float(place.x - place.side / 2), float(place.x + place.side / 2)]
+        if not all(math.isclose(a, b, abs_tol=0.01) for a, b in zip(found, (left, right), strict=True)):
+            shifts = [a - b for a, b in zip(found, (left, right), strict=True)]
+            slip = ""
+            if math.isclose(*shifts, abs_tol=0.01):
+                slip = "; the width is right, but it is shifted. Eq. (22) counts pixels from 1"
+            elif math.isclose(sum(found), left + right, abs_tol=0.02):
+                slip = "; the centre is right. Eq. (24) has N - 1 gaps between N filters, and a logarithm"
+            reach = f"from {found[0]:.2f} to {found[1]:.2f}, expected {left:g} to {right:g}"
+            raise AssertionError(f"the window reaches {reach}{slip}")
+    return "Right: N filters have N - 1 gaps, and the paper counts pixels from 1."
