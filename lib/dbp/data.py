@@ -188,6 +188,7 @@ def _read(name: str, source: str, folder: Path | None):
     return parts, _fingerprint(*parts)
 
 
+@functools.cache  # a sweep loads it for every run
 def _read_embedded_mnist():
     import pandas
 

@@ -91,6 +91,7 @@ def _compute(experiment, missing: list[State], store: Store, jobs, backend, addr
             experiment.__name__, path, dataclasses.asdict(state.config), state.planned.key, root, threads, os.getpid())
         for state in missing
     ]
+    jobs = min(jobs, len(missing))  # a single run is made in this process, sparing a worker's start
     failed, started = [], time.perf_counter()
     with _workers(backend, address, jobs, threads) as returned:
         parallel = joblib.Parallel(jobs, batch_size=1, pre_dispatch="n_jobs", return_as=returned)

@@ -1,97 +1,111 @@
-"""How does DRAW paint? The figures of chapter "Painting in steps" (P1 Eq. (5)-(7) and (12), Figure 4)."""
+"""How does DRAW paint? The figures of chapter "DRAW: painting in steps" (P1 Eq. (5)-(7) and (12))."""
 
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+import torch
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from dbp.models.draw import Step, Window
+from dbp.models.draw import Window
 from dbp.plots.style import COLORS, Figure, end_labels, theme
 
-BRUSHES = {"read": (COLORS["plain"], "--"), "write": (COLORS["penalised"], "-")}
-
-
-def painting(
-    images: Tensor, steps: Sequence[Step], widths: Mapping[str, Sequence[Tensor]], shown: Sequence[int], *,
-    title: str, alt: str,
-) -> Figure:
-    """The canvas of DRAW step by step, with both windows drawn on it: a row an image, a column a step.
-
-    A window is a square whose side is that of the grid of filters, and whose line is the heavier the sharper they are.
-
-    Args:
-        images: what is painted, [N, 1, H, W].
-        steps: all T, of `DRAW.paint`, with Bernoulli pixels.
-        widths: "read" and "write" to the standard deviation of the filters in every step, in pixels, [N] each.
-        shown: numbers of the steps that are drawn, from 1.
-        title: the message, as a sentence.
-        alt: what is seen.
-    """
-    with theme():
-        figure, axes = plt.subplots(
-            len(images), 1 + len(shown), figsize=(7.2, 0.85 + 7.2 / (1 + len(shown)) * len(images)), squeeze=False,
-            layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
-        for row, line in enumerate(axes):
-            _picture(line[0], images[row])
-            for ax, number in zip(line[1:], shown, strict=True):
-                step = steps[number - 1]
-                _picture(ax, step.canvas[row].sigmoid())
-                for which, (color, style) in BRUSHES.items():
-                    width = float(widths[which][number - 1][row])
-                    _window(ax, getattr(step, which), row, color, style, min(2.4, max(0.5, 2 / width)))
-            for ax in line:  # windows may stick out, by the same margin everywhere
-                ax.set(xlim=(-0.22 * images.shape[-1], 1.2 * images.shape[-1]), ylim=(1.2 * images.shape[-2], -0.22 * images.shape[-2]))
-        for ax, label in zip(axes[0], ("the image", *(f"step {number}" for number in shown)), strict=True):
-            ax.set_title(label, fontsize="small", weight="normal")
-        for which, (color, style) in BRUSHES.items():
-            axes[0, 0].plot([], [], style, color=color, label=f"{which} window")
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
-        figure.suptitle(title)
-    return Figure(figure, alt)
+READ, WRITE = "#56B4E9", COLORS["fgsm"]  # light enough to be seen on black
 
 
 def glimpse(
-    image: Tensor, rows: Tensor, columns: Tensor, window: Window, *, title: str, alt: str
+    image: Tensor, rows: Tensor, columns: Tensor, window: Window, seen: Tensor, *, title: str, alt: str
 ) -> Figure:
-    """What the attention does with one image: where the grid lies, one bank of filters, what is read, what is written back.
+    """What a window reads of one image: where its points lie, the filters over the columns of pixels, and the glimpse.
 
     Args:
-        image: [1, H, W], in [0, 1].
+        image: [H, W], in [0, 1].
         rows: filter bank of the rows, [N, H].
         columns: filter bank of the columns, [N, W].
         window: where they lie, one value each.
+        seen: the glimpse, [N, N].
         title: the message, as a sentence.
         alt: what is seen.
     """
-    read = rows @ image[0] @ columns.T
     with theme():
-        figure, axes = plt.subplots(1, 4, figsize=(7.2, 2.5), layout="constrained", width_ratios=(1, 1.1, 1, 1))
+        figure, axes = plt.subplots(1, 3, figsize=(7.2, 2.7), layout="constrained", width_ratios=(1, 1.5, 1))
         _picture(axes[0], image)
-        _window(axes[0], window, 0, BRUSHES["read"][0], "-", 1.5)
-        side, count = float(window.side), len(rows)
-        offsets = [side * (place / (count - 1) - 0.5) for place in range(count)]
-        axes[0].plot([float(window.x) + dx for _ in offsets for dx in offsets],
-                     [float(window.y) + dy for dy in offsets for _ in offsets], ".", color=BRUSHES["read"][0], markersize=2)
-        axes[1].plot(rows.T.numpy(), color=BRUSHES["read"][0], linewidth=1)
-        axes[1].set(xlabel="row of the image", yticks=[], ylim=(0, None))
-        axes[1].set_box_aspect(1)
-        _picture(axes[2], read[None])
-        _picture(axes[3], (rows.T @ read @ columns)[None], most=None)
-        for ax, label in zip(axes, ("the image and\nthe grid", f"its {count} filters\nfor the rows", "the glimpse",
-                                    "written back"), strict=True):
-            ax.set_title(label, fontsize="medium", weight="normal")
+        _frame(axes[0], window, 0, READ, 1.6)
+        x, y, side = (float(part[0]) for part in window)
+        across, down = ([middle + side * (point / (len(bank) - 1) - 0.5) for point in range(len(bank))]
+                        for middle, bank in ((x, columns), (y, rows)))
+        axes[0].plot([dx for _ in down for dx in across], [dy for dy in down for _ in across], ".", color=WRITE, markersize=3)
+        axes[1].plot(columns.T.numpy(), color=READ, linewidth=1.2)
+        axes[1].set(xlabel="column of pixels", ylabel="weight", ylim=(0, None))
+        _picture(axes[2], seen)
+        for ax, label in ((axes[0], "image and window"), (axes[2], "glimpse")):
+            ax.set_xlabel(label)
         figure.suptitle(title)
     return Figure(figure, alt)
+
+
+def painting(
+    images: Tensor, canvases: Sequence[Tensor], windows: Sequence[Window], *, title: str, alt: str, columns: int = 8,
+    reads: Sequence[Window] | None = None, widths: Mapping[str, Sequence[Tensor]] | None = None,
+) -> Figure:
+    """The canvas of DRAW step by step, with the windows on it: a row an image, a column a step.
+
+    Args:
+        images: what is painted, [B, 1, H, W], in [0, 1].
+        canvases: what is seen of the canvas after each of the T steps, [B, 1, H, W], in [0, 1].
+        windows: what each step writes through.
+        columns: how many of the steps are drawn, evenly spaced, the first and the last one among them.
+        reads: what each step reads through, drawn dashed.
+        widths: "write" and "read" to the standard deviation of the filters in every step, in pixels, [B]; the sharper
+            they are, the heavier is the line.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    last, (height, width) = len(canvases) - 1, images.shape[-2:]
+    shown = sorted({round(place * last / max(columns - 1, 1)) for place in range(columns)})
+    kinds = {"write": (windows, WRITE, "-")} | ({"read": (reads, READ, "--")} if reads else {})
+    margin = max(0.5, *(_overhang(steps[step], height, width) for steps, _, _ in kinds.values() for step in shown))
+    with theme():
+        figure, axes = plt.subplots(
+            len(images), 1 + len(shown), figsize=(8.2, (0.8 if reads else 0.45) + 8.2 / (1 + len(shown)) * len(images)),
+            squeeze=False, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        for row, line in enumerate(axes):
+            _picture(line[0], images[row, 0])
+            for ax, step in zip(line[1:], shown, strict=True):
+                _picture(ax, canvases[step][row, 0])
+                for kind, (steps, color, style) in kinds.items():
+                    sharp = min(2.6, max(0.6, 2.4 / float(widths[kind][step][row]))) if widths else 1.8
+                    _frame(ax, steps[step], row, color, sharp, style)
+        for ax, label in zip(axes[0], ("image", *(f"t = {step + 1}" for step in shown)), strict=True):
+            ax.set_title(label, fontsize="medium", weight="normal")
+        for ax in axes.flat:  # the same margin everywhere, for windows that stick out
+            ax.set(xlim=(-margin, width - 1 + margin), ylim=(height - 1 + margin, -margin))
+        if reads:
+            for kind, (_, color, style) in kinds.items():
+                axes[0, 0].plot([], [], style, color=color, label=f"{kind} window")
+            figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def code_over_steps(carried: Mapping[str, Sequence[float]], *, title: str, alt: str) -> Figure:
+    """How much of the code each step carries: `over_steps` with one panel.
+
+    Args:
+        carried: name of the network, a key of `COLORS`, to the KL divergence of every step, in nats an image.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    return over_steps({"KL divergence (nats)": carried}, title=title, alt=alt)
 
 
 def over_steps(panels: Mapping[str, Mapping[str, Sequence[float]]], *, title: str, alt: str) -> Figure:
     """Measures over the steps of a painting: a panel a measure, a line a network.
 
     Args:
-        panels: heading to the networks' names, which are keys of `COLORS`, and their values, one a step.
+        panels: heading of the panel to the networks' names, keys of `COLORS`, and their values, one a step.
         title: the message, as a sentence.
         alt: what is seen.
     """
@@ -100,21 +114,28 @@ def over_steps(panels: Mapping[str, Mapping[str, Sequence[float]]], *, title: st
         for ax, (label, lines) in zip(axes[0], panels.items(), strict=True):
             for name, values in lines.items():
                 ax.plot(range(1, len(values) + 1), values, color=COLORS[name], marker="o", markersize=3)
-            ax.set(xlabel="step", ylim=(0, None))
+            ax.set(xlabel="step t", ylim=(0, None))
             ax.set_title(label, fontsize="medium", weight="normal")
             ax.xaxis.get_major_locator().set_params(integer=True)
-            end_labels(ax, [(len(values), float(values[-1]), name, COLORS[name]) for name, values in lines.items()], gap=0.1)
+            end_labels(ax, [(len(values), values[-1], name, COLORS[name]) for name, values in lines.items()], gap=0.09)
         figure.suptitle(title)
     return Figure(figure, alt)
 
 
-def _picture(ax: Axes, image: Tensor, most: float | None = 1) -> None:
-    ax.imshow(image[0].numpy(), cmap="gray", vmin=0, vmax=most, interpolation="nearest")
+def _overhang(window: Window, height: int, width: int) -> float:
+    """How far the frames of a step reach beyond the middle of the outermost pixels, at most, and a little more."""
+    across, down = ((centre - (size - 1) / 2).abs() + (window.side - size + 1) / 2
+                    for centre, size in ((window.x, width), (window.y, height)))
+    return float(torch.cat([across, down]).max()) + 0.6
+
+
+def _picture(ax: Axes, image: Tensor) -> None:
+    ax.imshow(image.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     ax.set(xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 
 
-def _window(ax: Axes, window: Window, row: int, color: str, style: str, weight: float) -> None:
+def _frame(ax: Axes, window: Window, row: int, color: str, weight: float, style: str = "-") -> None:
     x, y, side = (float(part[row]) for part in window)
     ax.add_patch(Rectangle((x - side / 2, y - side / 2), side, side, fill=False, edgecolor=color, linestyle=style,
                            linewidth=weight))

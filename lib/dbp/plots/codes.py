@@ -1,4 +1,4 @@
-"""What is in a code? The figures of chapter "Codes" (P1 Section 2)."""
+"""What is in a code? The figures of chapter "What is a code?" (P1 Section 2)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -31,6 +31,8 @@ def bound(mu: Tensor, elbo: Mapping[float, Tensor], log_p: float, *, title: str,
             ax.plot(mu, values, color=COLORS[color], linewidth=2)
             ends.append((float(mu[-1]), float(values[-1]), f"σ = {sigma:g}", COLORS[color]))
         ax.set(xlabel="mean of the code, μ", ylabel="lower bound (nats)", xlim=(float(mu[0]), float(mu[-1])))
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.1 * (high - low))
         end_labels(ax, ends)
         ax.set_title(title)
     return Figure(figure, alt)
