@@ -154,7 +154,7 @@ def dense_vae(
 
 
 def conv_vae(
-    shape: tuple[int, int, int] = (3, 64, 64), latents: int = 64, width: int = 32, likelihood: nn.Module | None = None
+    shape: tuple[int, int, int] = (3, 64, 64), latents: int = 64, width: int = 24, likelihood: nn.Module | None = None
 ) -> VAE:
     """A convolutional VAE for colour images: halved by each convolution to 4 x 4, and back. The sizes are ours.
 
