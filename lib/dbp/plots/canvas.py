@@ -35,7 +35,8 @@ def glimpse(
         x, y, side = (float(part[0]) for part in window)
         across, down = ([middle + side * (point / (len(bank) - 1) - 0.5) for point in range(len(bank))]
                         for middle, bank in ((x, columns), (y, rows)))
-        axes[0].plot([dx for _ in down for dx in across], [dy for dy in down for _ in across], ".", color=WRITE, markersize=3)
+        points = [(dx, dy) for dy in down for dx in across]
+        axes[0].plot(*zip(*points, strict=True), ".", color=WRITE, markersize=3)
         axes[1].plot(columns.T.numpy(), color=READ, linewidth=1.2)
         axes[1].set(xlabel="column of pixels", ylabel="weight", ylim=(0, None))
         _picture(axes[2], seen)
@@ -70,7 +71,7 @@ def painting(
         figure, axes = plt.subplots(
             len(images), 1 + len(shown), figsize=(8.2, (0.8 if reads else 0.45) + 8.2 / (1 + len(shown)) * len(images)),
             squeeze=False, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0, hspace=0)
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.03, wspace=0, hspace=0)
         for row, line in enumerate(axes):
             _picture(line[0], images[row, 0])
             for ax, step in zip(line[1:], shown, strict=True):
@@ -81,7 +82,7 @@ def painting(
         for ax, label in zip(axes[0], ("image", *(f"t = {step + 1}" for step in shown)), strict=True):
             ax.set_title(label, fontsize="medium", weight="normal")
         for ax in axes.flat:  # the same margin everywhere, for windows that stick out
-            ax.set(xlim=(-margin, width - 1 + margin), ylim=(height - 1 + margin, -margin))
+            ax.set(xlim=(-margin, width - 1 + margin), ylim=(height - 1 + margin, -margin), facecolor="#e4e4e4")
         if reads:
             for kind, (_, color, style) in kinds.items():
                 axes[0, 0].plot([], [], style, color=color, label=f"{kind} window")

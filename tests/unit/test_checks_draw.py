@@ -1,0 +1,69 @@
+"""Each check of chapter 07 passes the solution and tells a plausible wrong answer what it did."""
+
+import math
+
+import pytest
+import torch
+
+from dbp.checks import draw as checks
+
+
+def test_right_error_image_passes():
+    assert "Right" in checks.error_image(lambda x, canvas: x - canvas.sigmoid())
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda x, canvas: x - canvas, "take the sigmoid"),
+    (lambda x, canvas: canvas.sigmoid() - x, "turned round"),
+    (lambda x, canvas: canvas.sigmoid(), "what is painted"),
+    (lambda x, canvas: x, "expected"),
+    (lambda x, canvas: (x - canvas.sigmoid()).flatten(1), "an image like x"),
+    (lambda x, canvas: None, "NoneType"),
+])
+def test_wrong_error_image_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.error_image(student)
+
+
+def kl(mus, logvars, off=lambda mu: mu.shape[1], scale=0.5, variance=torch.exp):
+    total = 0
+    for mu, logvar in zip(mus, logvars, strict=True):
+        total = total + scale * ((mu**2 + variance(logvar) - logvar).sum(1) - off(mu))
+    return total
+
+
+def test_right_divergence_passes():
+    assert "Right" in checks.kl_of_steps(kl)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda m, v: kl(m, v, off=lambda mu: 1), "T / 2"),
+    (lambda m, v: kl(m, v, off=lambda mu: 0), "nothing was taken off"),
+    (lambda m, v: kl(m, v) / 2, "averaged"),
+    (lambda m, v: kl(m, v, scale=1.0), "factor 1/2"),
+    (lambda m, v: kl(m, v, variance=lambda logvar: (2 * logvar).exp()), "logarithm of the variance"),
+    (lambda m, v: kl(m[:1], v[:1]), "expected"),
+])
+def test_wrong_divergence_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.kl_of_steps(student)
+
+
+def place(pixels, window, left, right, first=1, gaps=1, log=math.log):
+    centre = (left + right) / 2 + first
+    return 2 * centre / (pixels + 1) - 1, log((right - left) / (window - gaps) * (window - 1) / (pixels - 1))
+
+
+def test_right_place_passes():
+    assert "Right" in checks.place_window(place)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda *given: place(*given, first=0), "shifted"),
+    (lambda *given: place(*given, gaps=0), "N - 1 gaps"),
+    (lambda *given: place(*given, log=lambda value: value), "a logarithm"),
+    (lambda pixels, window, left, right: (0.0, 0.0), "expected 4 to 15"),
+])
+def test_wrong_place_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.place_window(student)
