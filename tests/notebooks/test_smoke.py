@@ -17,7 +17,9 @@ def test_notebook_runs_from_an_empty_store(path, tmp_path):
     command = [sys.executable, "-m", "dbp", "notebook", str(path), str(tmp_path / "out.ipynb"), "--profile", "smoke"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
-    computed = {"03": ("l1_penalty", 4), "04": ("l1_adversarial_training", 22)}  # not found: the store was empty
+    # Not found: the store was empty.
+    computed = {"03": ("l1_penalty", 4), "04": ("l1_adversarial_training", 22), "05": ("dbp_autoencoders", 2),
+                "06": ("dbp_autoencoders", 14), "07": ("dbp_autoencoders", 10)}
     if path.name[:2] in computed:
         experiment, runs = computed[path.name[:2]]
         assert len(list((tmp_path / "records" / experiment).glob("*.json"))) == runs
