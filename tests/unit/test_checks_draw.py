@@ -67,3 +67,27 @@ def test_right_place_passes():
 def test_wrong_place_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.place_window(student)
+
+
+def products(steps, pixels, size, gates=4, error=2, once=1, s=1, h=1):
+    gates = gates * size
+    return steps * gates * (error * pixels + size), gates * pixels * once + steps * gates * (s * pixels + h * size)
+
+
+def test_right_count_passes():
+    assert "Right" in checks.products_saved(products)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda *given: products(*given)[::-1], "other order"),
+    (lambda *given: products(*given, gates=1), "4 . size gates"),
+    (lambda *given: products(*given, error=1), "side by side"),
+    (lambda *given: products(*given, once=0), "one product for x is missing"),
+    (lambda *given: products(*given, h=0), "h has a product"),
+    (lambda *given: products(*given, once=2, s=0), "s needs its product"),
+    (lambda *given: products(*given, once=3), "rows times columns"),
+    (lambda *given: products(*given)[0], "two counts"),
+])
+def test_wrong_count_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.products_saved(student)

@@ -77,3 +77,31 @@ def place_window(student) -> str:
             reach = f"from {found[0]:.2f} to {found[1]:.2f}, expected {left:g} to {right:g}"
             raise AssertionError(f"the window reaches {reach}{slip}")
     return "Right: N filters have N - 1 gaps, and the paper counts pixels from 1."
+
+
+def products_saved(student) -> str:
+    """Exercise "What one product saves": student(steps, pixels, size) -> multiplications as printed, and with x taken once.
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    for steps, pixels, size in ((3, 5, 2), (1, 4, 3)):
+        gates = 4 * size
+        printed, split = steps * gates * (2 * pixels + size), gates * pixels + steps * gates * (pixels + size)
+        found = student(steps, pixels, size)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise AssertionError(f"found {found!r}, expected two counts: as printed, and with the product for x taken once")
+        case, found = f"{steps} steps, {pixels} pixels, {size} units", tuple(int(value) for value in found)
+        slips = {
+            (split, printed): "the two counts are in the other order",
+            (printed // 4, split // 4): "an LSTM of that size has 4 * size gates",
+            (steps * gates * (pixels + size), split): "as printed, x and its error image enter side by side: 2 * pixels",
+            (printed, steps * gates * (pixels + size)): "the one product for x is missing",
+            (printed, gates * pixels + steps * gates * pixels): "h has a product of its own in every step, either way",
+            (printed, 2 * gates * pixels + steps * gates * size):
+                "the picture so far changes, so s needs its product in every step",
+        }
+        if found != (printed, split):
+            slip = slips.get(found, "count rows times columns of each part of W, and how often it is used")
+            raise AssertionError(f"{case}: found {found}, expected {(printed, split)}: {slip}")
+    return "Right: two in five of the products of DRAW16 go away, and none of those of DRAW1."
