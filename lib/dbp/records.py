@@ -59,10 +59,12 @@ class Record:
 def planned(experiment: ModuleType, config) -> Record:
     """The record that a run of this configuration will have, as yet without measures: its key is known beforehand."""
     fields = dataclasses.asdict(config)
-    return Record(
-        experiment.NAME, json.loads(_canonical(fields)), data.known_fingerprint(config.dataset, config.source),
-        code_of(experiment.run, *experiment.roots(config)), {}, {},
-    )
+    try:
+        fingerprint = data.known_fingerprint(config.dataset, config.source)
+    except FileNotFoundError:  # of CelebA and SVHN nothing is known before they are on disk: a plan can still be shown
+        fingerprint = "not on disk"
+    code = code_of(experiment.run, *experiment.roots(config))
+    return Record(experiment.NAME, json.loads(_canonical(fields)), fingerprint, code, {}, {})
 
 
 def key_of(experiment: ModuleType, config) -> str:

@@ -172,6 +172,14 @@ def test_plan_has_every_run_once_and_shares_the_plain_ones():
     assert {(c.target, c.seed) for c in path if c.lam2 == 1} == {(t, s) for t in ("attached", "detached") for s in range(3)}
 
 
+def test_plan_of_a_data_set_that_is_not_on_disk_can_be_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("DBP_DATA", str(tmp_path))
+    config = next(c for c in dbp_autoencoders.plan(profiles.load("paper")) if c.dataset == "celeba")
+    assert records.planned(dbp_autoencoders, config).data == "not on disk"
+    with pytest.raises(FileNotFoundError, match="celeba is not whole on disk"):
+        dbp_autoencoders.run(config)
+
+
 def test_run_measures_what_it_says():
     config = dataclasses.replace(smoke(model="VAE", target="detached"), train_size=128, gradient_images=5)
     found = dbp_autoencoders.run(config)

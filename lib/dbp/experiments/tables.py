@@ -174,10 +174,11 @@ def made_by(frame: pandas.DataFrame) -> str:
     named = [name for name in ("model", "lam", "unit", "outputs", "eps", "attack", "train_size") if name in frame]
     kinds = sorted({*frame["estimator" if "estimator" in frame else "penalty"]} - {"none"})
     seeds = frame.groupby(named)["seed"].nunique()
-    few = f"{seeds.min()}" if seeds.min() == seeds.max() else f"{seeds.min()} to {seeds.max()}"
+    few = f"{seeds.min()} to {seeds.max()}" if seeds.min() < seeds.max() else f"{seeds.max()}"
+    few += " seeds" if seeds.max() > 1 else " seed"
     days = sorted({str(day)[:10] for day in frame["finished"]})
     return (
-        f"{len(frame)} runs, {few} seeds a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
+        f"{len(frame)} runs, {few} a cell, {', '.join(sorted(set(frame['source'])))} MNIST\n"
         f"{frame['train_size'].max():,} training and {frame['test_size'].max():,} test images,"
         f" at most {frame['max_epochs'].max()} epochs\n"
         f"penalty by {', '.join(kinds)}; {', '.join(sorted({*frame['device']}))}, {' to '.join(sorted({days[0], days[-1]}))}"
