@@ -60,3 +60,10 @@ def test_an_unknown_model_is_refused():
 def test_printed_says_everything_in_words_of_the_page():
     text = repr(p1_controls.printed(p1_controls.matched(frame())))
     assert "norm of dx'/dx" in text and "interpolated" in text and "7.25 ± 0.4" in text
+
+
+def test_a_control_with_fewer_seeds_is_followed_over_those_it_has():
+    third = [run(2, 0.10, 8.0), run(2, 0.12, 4.0, lam2=0.01, target="detached")]
+    rows = p1_controls.matched(frame(*third)).set_index("method")
+    assert rows.loc["detached", "jacobian"].n == 3
+    assert rows.loc["KL weight", "how"] == "interpolated" and rows.loc["KL weight", "jacobian"].n == 2

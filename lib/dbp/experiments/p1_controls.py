@@ -65,7 +65,8 @@ def matched(frame: pandas.DataFrame, *, method: str = "detached", strength: floa
         if name == method:
             rows.append(_row(name, "itself", reference))
             continue
-        places = [_place(path, loss) for _, path in runs.groupby("seed")]
+        paths_of = [path for _, path in runs.groupby("seed") if len(path) > 1]  # a control may have fewer seeds
+        places = [_place(path, loss) for path in paths_of]
         if all(place is not None for place in places):
             rows.append(_row(name, "interpolated", pandas.DataFrame(places)))
         else:
