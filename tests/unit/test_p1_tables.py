@@ -87,5 +87,5 @@ def test_printed_table_shows_both_sides():
 
 
 def test_numbers_show_their_spread_or_that_there_is_none():
-    shown = [as_number(c) for c in (None, Cell(0.0512), Cell(12.345, 0.678, 3), Cell(9.535, None, 1))]
-    assert shown == ["–", "0.0512", "12.3 ± 0.7", "9.54 (one seed)"]
+    cells = None, Cell(0.0512), Cell(12.345, 0.678, 3), Cell(9.535, None, 1), Cell(1008.7, 13.2, 2)
+    assert [as_number(c) for c in cells] == ["–", "0.0512", "12.3 ± 0.7", "9.54 (one seed)", "1010 ± 10"]

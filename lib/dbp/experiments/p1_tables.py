@@ -96,8 +96,12 @@ def as_number(cell: Cell | None) -> str:
     """A cell to three significant digits, with its spread, as `0.107 ± 0.002`, `9.54`, or a dash for nothing."""
     if cell is None:
         return "–"
-    text = f"{cell.mean:.3g}"
-    return f"{text} ± {cell.std:.1g}" if cell.std is not None else f"{text} (one seed)" if cell.n == 1 else text
+    text = _rounded(cell.mean, 3)
+    return f"{text} ± {_rounded(cell.std, 1)}" if cell.std is not None else f"{text} (one seed)" if cell.n == 1 else text
+
+
+def _rounded(value: float, digits: int) -> str:
+    return f"{float(f'{value:.{digits}g}'):g}"  # 1010, not 1.01e+03
 
 
 def side_by_side(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
