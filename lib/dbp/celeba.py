@@ -6,6 +6,7 @@ import json
 import math
 import os
 import sys
+import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,6 +26,7 @@ TRAIN, VALIDATION, TEST = "0", "1", "2"  # of the partition file
 LABEL = "Smiling"
 PUBLISHED_SIZE = (178, 218)  # width, height
 SHAPE = (3, 64, 64)  # of a small image
+A_DAY = 24 * 3600  # seconds; no first load takes that long
 
 
 def read_celeba(folder: Path, cache: Path) -> tuple[list[tuple[np.ndarray, Tensor]], str]:
@@ -156,6 +158,9 @@ def _small(images: _Images, name: str) -> bytes:
 def _write_kept(path: Path, files: str, labels: list[Tensor], images: Iterator[bytes]) -> None:
     """Stream small images into a .npy file, and beside it, as JSON, what it was made from and its sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_over in path.parent.glob(f".{path.name}.*.tmp"):
+        if left_over.stat().st_mtime < time.time() - A_DAY:  # of a killed first load
+            left_over.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     header = {"descr": "|u1", "fortran_order": False, "shape": (sum(map(len, labels)), *SHAPE)}
     try:

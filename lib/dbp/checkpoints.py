@@ -61,7 +61,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], meta: dict) -> None:
 
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     text = json.dumps(meta, allow_nan=False)
-    write_bytes(path, save(tensors, {"meta": text, "sha256": _digest(tensors, text)}))
+    write_bytes(path, _ordered(save(tensors, {"meta": text, "sha256": _digest(tensors, text)})))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict]:
@@ -111,6 +111,14 @@ def set_aside(path: Path) -> Path | None:
     except FileNotFoundError:
         return None
     return aside
+
+
+def _ordered(body: bytes) -> bytes:
+    """The same file with a sorted header: safetensors writes its metadata in another order each time."""
+    end = 8 + int.from_bytes(body[:8], "little")
+    header = json.dumps(json.loads(body[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # the tensors begin at a multiple of 8
+    return len(header).to_bytes(8, "little") + header + body[end:]
 
 
 def _digest(tensors: dict[str, Tensor], text: str) -> str:

@@ -102,13 +102,14 @@ def records(
 @app.command()
 def refresh(
     experiment: str, profile: Profile = "laptop",
-    sample: Annotated[int, typer.Option(min=1, help="stale records that are run again under the new code")] = 1,
+    sample: Annotated[int, typer.Option(min=1, help="stale records of each change that are run again")] = 1,
+    only: Only = "",
 ) -> None:
     """Keep stale records whose code changed but whose results did not: a sample is run again and must agree to the bit."""
     from dbp import experiments, sweep
 
     with _one_line():
-        agreed, total = sweep.refresh(experiments.get(experiment), profile, sample=sample)
+        agreed, total = sweep.refresh(experiments.get(experiment), profile, sample=sample, only=_parse(only))
     typer.echo(f"{total} stale records; {agreed} run again agree to the bit" + ("; all were kept" if agreed else ""))
 
 

@@ -135,12 +135,19 @@ def why_missing(experiment: ModuleType, states: list[State], store: Store | None
     return reasons
 
 
-def refresh(experiment: ModuleType, profile="laptop", *, sample: int = 1, store: Store | None = None) -> tuple[int, int]:
+def refresh(
+    experiment: ModuleType, profile="laptop", *, sample: int = 1, only: dict | None = None, store: Store | None = None
+) -> tuple[int, int]:
     """Keep records that a change of the code has made stale without changing their results.
 
-    A sample, spread evenly, is run again under the new code and must give the same measures to the bit; then all stale
-    records are filed under their new keys, with what was done in their provenance. Otherwise nothing is changed. Of
-    several stale records of one run the one that was finished last is meant; the others stay as they are.
+    Of the runs that the same change has made stale a sample, spread evenly, is run again under the new code and must give
+    the same measures to the bit; a function that only some runs go through is so met by runs of their own. Then all
+    stale records are filed under their new keys, with what was done in their provenance. Otherwise nothing is changed.
+    Of several stale records of one run the one that was finished last is meant; the others stay as they are.
+
+    Args:
+        sample: how many of each change's runs are run again.
+        only: fields of the configuration and the value that they must have.
 
     Returns:
         How many were run again and agreed, and how many were stale.
@@ -149,12 +156,34 @@ def refresh(experiment: ModuleType, profile="laptop", *, sample: int = 1, store:
         ValueError: a run disagrees; the message names the first measure that differs.
     """
     store = store or Store()
-    states, newest = survey(experiment, profile, store=store), {}
+    states, newest = survey(experiment, profile, only=only, store=store), {}
     for record, state in _stale(experiment, states, store):
         before = newest.get(state.planned.key)
         if before is None or before[0].provenance.get("finished", "") <= record.provenance.get("finished", ""):
             newest[state.planned.key] = record, state
-    pairs = [newest[state.planned.key] for state in states if state.planned.key in newest]
+    groups: dict[tuple, list[tuple[Record, State]]] = {}
+    for state in states:
+        if pair := newest.get(state.planned.key):
+            groups.setdefault(_change(*pair), []).append(pair)
+    rerun = {change: _sample_agrees(experiment, pairs, sample) for change, pairs in groups.items()}
+    for change, pairs in groups.items():
+        for record, state in pairs:
+            functions = changed(record.code, state.planned.code)
+            adopted = {"from_key": record.key, "changed": functions, "rerun": rerun[change], "of": len(pairs)}
+            provenance = {**record.provenance, "adopted": [*record.provenance.get("adopted", []), adopted]}
+            store.write(dataclasses.replace(state.planned, measures=record.measures, provenance=provenance))
+            store.path(experiment.NAME, record.key).unlink(missing_ok=True)
+    return sum(rerun.values()), len(newest)
+
+
+def _change(record: Record, state: State) -> tuple:
+    """What has changed in the code between a record and its run as it is planned now."""
+    now = state.planned.code
+    return tuple((name, record.code.get(name), now.get(name)) for name in changed(record.code, now))
+
+
+def _sample_agrees(experiment: ModuleType, pairs: list[tuple[Record, State]], sample: int) -> int:
+    """Run a sample again, as `refresh` says; how many it was."""
     again = pairs[:: max(1, len(pairs) // sample)][:sample]
     for record, state in again:
         measures = _run_again(experiment, state.config, record.provenance.get("threads", 1))
@@ -162,13 +191,7 @@ def refresh(experiment: ModuleType, profile="laptop", *, sample: int = 1, store:
         differs = [name for name in names if measures.get(name) != record.measures.get(name)]
         if differs:
             raise ValueError(f"{record.key} gives another {min(differs)} under the new code: run the stale ones again")
-    for record, state in pairs:
-        functions = changed(record.code, state.planned.code)
-        adopted = {"from_key": record.key, "changed": functions, "rerun": len(again), "of": len(pairs)}
-        provenance = {**record.provenance, "adopted": [*record.provenance.get("adopted", []), adopted]}
-        store.write(dataclasses.replace(state.planned, measures=record.measures, provenance=provenance))
-        store.path(experiment.NAME, record.key).unlink(missing_ok=True)
-    return len(again), len(pairs)
+    return len(again)
 
 
 def overview(profile="laptop", store: Store | None = None):

@@ -7,18 +7,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from dbp.data import Split
 from dbp.device import choose
+from dbp.epochs import one_pass, run_epochs
 from dbp.metrics import accuracy
 from dbp.models.vae import kl_divergence
 from dbp.penalties import loss_gradient_l2
 
 STOPPING_RULES = ("patience", "equal", "no_increase")
-
-# A loss per example beyond this has exploded: the networks of the book start below 1e4.
-EXPLODED = 1e7
 
 Objective = Callable[[nn.Module, Tensor, Tensor, torch.Generator], dict[str, Tensor]]
 
@@ -135,23 +132,21 @@ def fit_classifier(
     model.to(device)
     images, labels = train.images.to(device), train.labels.to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=settings.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-    history = _resume(checkpoint, model, optimizer, generator) or [_measure(model, validation, probe, {"epoch": 0})]
-    bar = tqdm(total=settings.max_epochs, initial=len(history) - 1, unit="epoch", disable=not progress, leave=False)
-    while not should_stop([row["validation_accuracy"] for row in history[1:]], settings):
-        epoch = len(history)
-        terms = _epoch(model, optimizer, len(labels), settings.batch_size, generator, epoch,
-                       lambda batch: objective(model, images[batch], labels[batch], generator))
-        row = {"epoch": epoch, **terms}
-        history.append(row := _measure(model, validation, probe, row))
-        if checkpoint is not None:
-            checkpoint.save(_state(model, optimizer, generator), {"history": history})
-        if report is not None:
-            report(row)
-        bar.update()
-        bar.set_postfix(loss=f"{row['loss']:.3f}", validation=f"{row['validation_accuracy']:.4f}")
-    bar.close()
-    model.eval()
-    return history
+
+    def one_epoch(epoch: int) -> dict[str, float]:
+        return one_pass(model, optimizer, len(labels), settings.batch_size, generator, epoch,
+                        lambda batch: objective(model, images[batch], labels[batch], generator))
+
+    def measure() -> dict[str, float]:
+        found = {"validation_accuracy": accuracy(model, validation.images, validation.labels)}
+        return found | (probe(model) if probe else {})
+
+    return run_epochs(
+        model, optimizer, one_epoch, measure,
+        finished=lambda rows: should_stop([row["validation_accuracy"] for row in rows], settings),
+        most=settings.max_epochs, generator=generator, checkpoint=checkpoint, report=report, progress=progress,
+        shown=lambda row: {"loss": f"{row['loss']:.3f}", "validation": f"{row['validation_accuracy']:.4f}"},
+    )
 
 
 @dataclass(frozen=True)
@@ -164,7 +159,8 @@ class AutoencoderTraining:
         learning_rate: of Adam.
         lam1: weight of the KL divergence.
         lam2: weight of the penalty ||d L_rec / d x||_2^2. Its unit is squared pixels a nat if the penalised loss is the
-            "sum" over pixels, and as much more as there are pixels if it is their "mean".
+            "sum" over pixels. If it is their "mean", the penalty is smaller by the square of the number of pixels, and
+            the same lam2 weighs that much less.
         target: the loss depends on x twice, through the encoder and as what is to be reproduced. "attached" differentiates
             both, as P1 Eq. (10) reads; "detached" the way through the encoder only.
         unit: of the penalised loss, "sum" or "mean".
@@ -263,74 +259,19 @@ def fit_autoencoder(
     images = images.to(device) if isinstance(images, Tensor) else images
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
-    history = _resume(checkpoint, model, optimizer, generator) or [{"epoch": 0} | (probe(model) if probe else {})]
-    bar = tqdm(total=settings.max_epochs, initial=len(history) - 1, unit="epoch", disable=not progress, leave=False)
-    while (epoch := len(history)) <= settings.max_epochs:
+
+    def one_epoch(epoch: int) -> dict[str, float]:
         penalised = epoch > settings.start * settings.max_epochs  # P1 Eq. (12)
 
-        def terms_of(batch: Tensor, penalised: bool = penalised) -> dict[str, Tensor]:
+        def terms_of(batch: Tensor) -> dict[str, Tensor]:
             x = images[batch] if isinstance(images, Tensor) else images[batch.cpu()].tensor().to(device)
             return autoencoder_terms(model, x, settings, generator, penalised)
 
-        terms = _epoch(model, optimizer, len(images), settings.batch_size, generator, epoch, terms_of, settings.clip)
-        model.eval()
-        history.append(row := {"epoch": epoch, **terms, **(probe(model) if probe else {})})
-        if checkpoint is not None:
-            checkpoint.save(_state(model, optimizer, generator), {"history": history})
-        if report is not None:
-            report(row)
-        bar.update()
-        bar.set_postfix(reconstruction=f"{row['reconstruction']:.1f}", kl=f"{row['kl']:.1f}")
-    bar.close()
-    model.eval()
-    return history
+        return one_pass(model, optimizer, len(images), settings.batch_size, generator, epoch, terms_of, settings.clip)
 
-
-def _epoch(model, optimizer, count, batch_size, generator, epoch, terms_of, clip=math.inf) -> dict[str, float]:
-    """One pass over `count` examples; `terms_of` a batch's indices are added up. The mean of every term over the pass."""
-    model.train()
-    sums: dict[str, float] = {}
-    order = torch.randperm(count, generator=generator).to(next(model.parameters()).device)
-    for step, batch in enumerate(order.split(batch_size)):
-        means = {name: term.mean() for name, term in terms_of(batch).items()}  # averaged over the batch only here
-        total = sum(means.values())
-        value = float(total.detach())
-        if not abs(value) < EXPLODED:
-            raise FloatingPointError(f"the loss is {value} in epoch {epoch}, step {step}: training has diverged")
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        if clip < math.inf:
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
-        for name, mean in means.items():
-            sums[name] = sums.get(name, 0.0) + float(mean.detach()) * len(batch)
-    return {name: total / count for name, total in sums.items()}
-
-
-def _measure(model, validation, probe, row: dict) -> dict:
-    model.eval()
-    row["validation_accuracy"] = accuracy(model, validation.images, validation.labels)
-    return row | (probe(model) if probe is not None else {})
-
-
-def _state(model, optimizer, generator) -> dict[str, Tensor]:
-    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
-    for index, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in slots.items()}
-    return tensors | {"generator": generator.get_state()}
-
-
-def _resume(checkpoint, model, optimizer, generator) -> list[dict] | None:
-    found = checkpoint.load() if checkpoint is not None else None
-    if found is None:
-        return None
-    tensors, meta = found
-    model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer."):
-            _, index, slot = name.split(".")
-            slots.setdefault(int(index), {})[slot] = value
-    optimizer.load_state_dict({"state": slots, "param_groups": optimizer.state_dict()["param_groups"]})
-    generator.set_state(tensors["generator"].cpu())
-    return meta["history"]
+    return run_epochs(
+        model, optimizer, one_epoch, measure=lambda: probe(model) if probe else {},
+        finished=lambda rows: len(rows) >= settings.max_epochs,
+        most=settings.max_epochs, generator=generator, checkpoint=checkpoint, report=report, progress=progress,
+        shown=lambda row: {"reconstruction": f"{row['reconstruction']:.1f}", "kl": f"{row['kl']:.1f}"},
+    )

@@ -15,10 +15,10 @@ WORDS_A_LINE = 8  # of prose, for each line of code
 # From what a module may import: its own row or one above. `experiments` is on top, and nothing imports it but the book.
 LAYERS = (
     {"device", "paper", "checkpoints", "fingerprint", "provenance", "spelling"},
-    {"data", "colour", "celeba", "standins", "toy_faces", "penalties", "models"},
+    {"data", "colour", "celeba", "standins", "toy_faces", "toy_people", "penalties", "models"},
     {"attacks", "profiles"},
     {"metrics", "plots"},
-    {"training", "records", "weights"},
+    {"epochs", "training", "records", "weights"},
     {"standing"},
     {"sweep"},
     {"experiments"},

@@ -34,6 +34,16 @@ def test_views_and_shared_tensors_can_be_kept(checkpoint):
     assert checkpoint.load()[0]["a"].tolist() == [0, 2, 4]
 
 
+def test_the_same_state_makes_the_same_file(checkpoint):
+    bodies = set()
+    for _ in range(8):  # safetensors alone writes `meta` before or after `sha256`, by chance
+        checkpoint.save(TENSORS, META)
+        bodies.add(checkpoint.path.read_bytes())
+    assert len(bodies) == 1
+    (body,) = bodies
+    assert int.from_bytes(body[:8], "little") % 8 == 0, "the tensors must begin at a multiple of 8 bytes"
+
+
 def test_nothing_was_saved(checkpoint):
     assert checkpoint.load() is None
     checkpoint.delete()

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -260,6 +261,18 @@ def test_an_interrupted_first_load_leaves_nothing_that_is_taken_for_the_cache(fa
     with pytest.raises(KeyError):
         data.load("celeba", "full", faces)
     assert not list((faces.parent / "cache" / "data").iterdir())
+
+
+def test_what_a_killed_first_load_left_is_removed_after_a_day(faces):
+    data.load("celeba", "full", faces)
+    kept = cached(faces)
+    of_a_killed_load, of_a_running_one = (kept.with_name(f".{kept.name}.{pid}-abcd.tmp") for pid in (1, 2))
+    for path in (of_a_killed_load, of_a_running_one):
+        path.write_bytes(b"half")
+    os.utime(of_a_killed_load, (0, 0))
+    kept.unlink()
+    data.load("celeba", "full", faces)
+    assert of_a_running_one.exists() and not of_a_killed_load.exists()
 
 
 def rewrite(file, change):

@@ -82,6 +82,8 @@ def test_a_panel_a_measure_and_a_line_a_network():
     assert {line.get_color() for line in found[0].lines} == {plots.COLORS["plain"], plots.COLORS["attached"]}
 
 
-def test_the_code_over_the_steps_is_in_nats():
-    (ax,) = plots.code_over_steps({"plain": [0.5, 0.25]}, **WORDS).figure.axes
-    assert "nats" in ax.get_title() and list(ax.lines[0].get_ydata()) == [0.5, 0.25]
+def test_measures_over_the_steps_have_a_panel_each_and_count_from_one():
+    panels = {"KL divergence (nats)": {"plain": [0.5, 0.25]}, "loss (nats)": {"plain": [3.0, 2.0]}}
+    first, second = plots.over_steps(panels, **WORDS).figure.axes
+    assert [first.get_title(), second.get_title()] == list(panels)
+    assert list(first.lines[0].get_xdata()) == [1, 2] and list(first.lines[0].get_ydata()) == [0.5, 0.25]

@@ -265,6 +265,22 @@ def test_refresh_keeps_stale_records_whose_sample_agrees(store, toy, profile, lo
     assert len(list(store.records("toy"))) == 4
 
 
+def test_refresh_runs_a_sample_of_every_change_again(store, toy, profile, log):
+    table = sweep.ensure(toy, profile, progress=False)
+    _as_by_older_code(store, table[:3], "toy_experiment.points")
+    _as_by_older_code(store, table[3:], "toy_experiment.points", "toy_experiment.POINTS")
+    assert sweep.refresh(toy, profile) == (2, 4) and len(log()) == 6
+    steps = [store.read("toy", key).provenance["adopted"][0] for key in table["key"]]
+    assert [(step["rerun"], step["of"]) for step in steps] == [(1, 3)] * 3 + [(1, 1)]
+
+
+def test_refresh_leaves_the_runs_that_only_does_not_name(store, toy, profile):
+    table = sweep.ensure(toy, profile, progress=False)
+    _as_by_older_code(store, table, "toy_experiment.points")
+    assert sweep.refresh(toy, profile, only={"seed": 1}) == (1, 2)
+    assert [state.status for state in sweep.survey(toy, profile)] == ["missing"] * 2 + ["done"] * 2
+
+
 def test_refresh_changes_nothing_if_a_measure_differs_in_the_last_bit(store, toy, profile):
     table = sweep.ensure(toy, profile, progress=False)
     _as_by_older_code(store, table, "toy_experiment.points")

@@ -15,7 +15,7 @@ from dbp import data, profiles, records, sweep, weights
 from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.autoencoders import AUTOENCODERS, build_autoencoder
 from dbp.models.vae import LIKELIHOODS
-from dbp.profiles import Profile, nearest
+from dbp.profiles import Profile
 from dbp.records import Store
 from dbp.training import AutoencoderTraining, fit_autoencoder
 
@@ -96,23 +96,14 @@ def plan(profile: Profile) -> list[Config]:
     Raises:
         ValueError: an unknown method; the message gives the nearest one.
     """
-    parts = profile.dbp_autoencoders.parts
-    runs: dict[Config, None] = {}  # a dict keeps the order; parts may share their runs without a penalty
-    for seed in range(max(part.seeds for part in parts)):
-        for part in parts:
-            if seed < part.seeds:
-                runs |= dict.fromkeys(_configs(part, seed))
-    return list(runs)
+    return profiles.seed_by_seed(profile.dbp_autoencoders.parts, _configs)
 
 
 def _configs(part, seed: int):
     plain = dict(lam1=1.0, lam2=0.0, target="none", unit="none", weight_decay=0.0, input_noise=0.0)
     for model in part.models:
-        for method in part.methods:
-            if method not in METHODS:
-                known = ", ".join(METHODS)
-                raise ValueError(f"no method named {method!r}; there are {known}{nearest(str(method), METHODS)}")
-            field, sets = METHODS[method]
+        for name in part.methods:
+            field, sets = profiles.method(name, METHODS)
             for strength in part.strengths if field else [None]:
                 chosen = {field: float(strength)} if field else {}
                 unit = {"unit": part.unit} if field == "lam2" else {}

@@ -12,13 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbp import data, penalties, sweep
+from dbp import penalties, profiles, sweep
 from dbp.attacks import fgsm, pgd
 from dbp.device import choose
-from dbp.experiments.l1_penalty import PROBE_IMAGES, flatness_probe, measure
+from dbp.experiments.l1_penalty import PROBE_IMAGES, flatness_probe, images_of, measure
 from dbp.metrics import accuracy, diagnostics
 from dbp.models.classifiers import CLASSIFIERS, build_classifier
-from dbp.profiles import Profile, nearest
+from dbp.profiles import Profile
 from dbp.training import ClassifierTraining, Objective, fit_classifier, smoothed_cross_entropy
 
 NAME = "l1_adversarial_training"
@@ -123,12 +123,7 @@ def plan(profile: Profile) -> list[Config]:
         ValueError: an unknown method; the message gives the nearest one.
     """
     scale = profile.l1_adversarial_training
-    runs: dict[Config, None] = {}  # a dict keeps the order; Tables 3 and 4 share two columns
-    for seed in range(max(part.seeds for part in scale.parts)):
-        for part in scale.parts:
-            if seed < part.seeds:
-                runs |= dict.fromkeys(_configs(scale, part, seed))
-    return list(runs)
+    return profiles.seed_by_seed(scale.parts, lambda part, seed: _configs(scale, part, seed))
 
 
 def _configs(scale, part, seed: int):
@@ -136,13 +131,10 @@ def _configs(scale, part, seed: int):
                   twin_epochs=scale.twin_epochs, **vars(part.sizes))
     for model in part.models:
         for eps in part.eps:
-            for method in part.methods:
-                if method not in METHODS:
-                    known = ", ".join(METHODS)
-                    raise ValueError(f"no method named {method!r}; there are {known}{nearest(str(method), METHODS)}")
-                lambdas = (METHODS[method]["lam"],) if "lam" in METHODS[method] else part.lambdas
-                for lam in lambdas:
-                    yield Config(**shared | METHODS[method] | dict(model=model, eps=float(eps), lam=float(lam)))
+            for name in part.methods:
+                sets = profiles.method(name, METHODS)
+                for lam in (sets["lam"],) if "lam" in sets else part.lambdas:
+                    yield Config(**shared | sets | dict(model=model, eps=float(eps), lam=float(lam)))
 
 
 def roots(config: Config) -> list[Callable]:
@@ -241,9 +233,7 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
         The measures of `dbp.experiments.l1_penalty.run`, and `diagnostics`, the rows of `dbp.metrics.diagnostics` at
         `config.eps` with PGD carried over from the undefended twin, `attack_images` images.
     """
-    dataset = data.load(config.dataset, config.source)
-    train, validation = data.partition(dataset.train, (config.train_size, config.validation_size), config.seed)
-    test = dataset.test[: config.test_size]
+    train, validation, test = images_of(config)
     model = build_classifier(config.model, seed=config.seed)
     history = fit_classifier(
         model, train, validation, _epochs(config.max_epochs), objective=adversarial_objective(config),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbp import data, penalties, sweep
+from dbp import data, penalties, profiles, sweep
 from dbp.attacks import evaluate, fgsm, pgd
 from dbp.device import choose
 from dbp.metrics import accuracy, jacobian_l1_norm
@@ -85,12 +85,7 @@ class Config:
 def plan(profile: Profile) -> list[Config]:
     """The runs of a profile, each once, seed by seed, so that a sweep cut short has whole columns at fewer seeds."""
     scale = profile.l1_penalty
-    runs: dict[Config, None] = {}  # a dict keeps the order; parts for the same model share their runs without a penalty
-    for seed in range(max(part.seeds for part in scale.parts)):
-        for part in scale.parts:
-            if seed < part.seeds:
-                runs |= dict.fromkeys(_configs(scale, part, seed))
-    return list(runs)
+    return profiles.seed_by_seed(scale.parts, lambda part, seed: _configs(scale, part, seed))
 
 
 def _configs(scale, part, seed: int):
@@ -162,6 +157,17 @@ def flatness_probe(x: Tensor, y: Tensor, eps: float) -> Callable[[nn.Module], di
     return probe
 
 
+def images_of(config) -> tuple[data.Split, data.Split, data.Split]:
+    """The images of a configuration: those learned from, those that the stopping rule watches, those of the test.
+
+    Args:
+        config: of either experiment of P2; gives the data set, the sizes and the seed of the partition.
+    """
+    dataset = data.load(config.dataset, config.source)
+    train, validation = data.partition(dataset.train, (config.train_size, config.validation_size), config.seed)
+    return train, validation, dataset.test[: config.test_size]
+
+
 def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:
     """Train and measure one configuration.
 
@@ -174,9 +180,7 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
         Measures: shares of 1 for accuracies (named `fgsm_0.3` for a budget of 0.3, and so on), the mean ||J||_{1,1} of
         the first `attack_images` test images, and the `history` of `dbp.training.fit_classifier`.
     """
-    dataset = data.load(config.dataset, config.source)
-    train, validation = data.partition(dataset.train, (config.train_size, config.validation_size), config.seed)
-    test = dataset.test[: config.test_size]
+    train, validation, test = images_of(config)
     settings = ClassifierTraining(max_epochs=config.max_epochs, stopping=config.stopping)
     model = build_classifier(config.model, seed=config.seed)
     probe = flatness_probe(validation.images[:PROBE_IMAGES], validation.labels[:PROBE_IMAGES], config.eps)

@@ -51,8 +51,8 @@ class Cell(nn.Module):
 class Whole(nn.Module):
     """Without attention: the encoder reads the whole image and the whole error image, the decoder writes everywhere.
 
-    x_t and the error image x - sigma(c) enter the encoder linearly, so x needs one product for all T steps:
-    W [x, x - s, h] = (W_x + W_e) x - W_e s + W_h h.
+    x_t and the error image x - s, s = sigma(c), enter the encoder linearly, so x needs one product for all T steps and
+    what changes another one: W [x, x - s, h] = (W_x + W_e) x + [-W_e, W_h] [s, h].
     """
 
     def __init__(self, shape: tuple[int, int, int], size: int) -> None:
@@ -62,16 +62,18 @@ class Whole(nn.Module):
         self.inputs = nn.Linear(2 * pixels + size, 4 * size)
         self.paint = nn.Linear(size, pixels)
 
-    def prepare(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What is the same in every step: (W_x + W_e) x + b, [B, 4 H], and W_e and W_h as they are needed later."""
+    def prepare(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What is the same in every step: (W_x + W_e) x + b, [B, 4 H], and [-W_e, W_h] transposed, [pixels + H, 4 H]."""
         x = x.flatten(1)
         of_x, of_error, of_h = self.inputs.weight.split([x.shape[1], x.shape[1], self.paint.in_features], 1)
-        return torch.addmm(self.inputs.bias, x, (of_x + of_error).t()), of_error, of_h
+        # Put side by side and not sliced: the gradients of a slice come in two memory orders, which add up slowly.
+        of_step = torch.cat([-of_error, of_h], 1)
+        return torch.addmm(self.inputs.bias, x, (of_x + of_error).t()), of_step.t()
 
-    def read(self, prepared: tuple[Tensor, Tensor, Tensor], painted: Tensor, h: Tensor) -> tuple[Tensor, None]:
+    def read(self, prepared: tuple[Tensor, Tensor], painted: Tensor, h: Tensor) -> tuple[Tensor, None]:
         """The encoder's gates, [B, 4 H], from the picture painted so far, [B, ...] in [0, 1], and the decoder's h."""
-        of_x, of_error, of_h = prepared
-        return of_x - painted.flatten(1) @ of_error.t() + h @ of_h.t(), None
+        of_x, of_step = prepared
+        return torch.addmm(of_x, torch.cat([painted.flatten(1), h], 1), of_step), None
 
     def write(self, h: Tensor) -> tuple[Tensor, None]:
         """What is added to the canvas, [B, channels, height, width]."""

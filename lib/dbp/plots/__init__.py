@@ -1,7 +1,7 @@
 """How does it look? Every figure of the book; each function takes an `alt` text and returns a `style.Figure`."""
 
 from dbp.plots.attacks import accuracy_over_eps, epsilon_rows, gradient_step, loss_over_steps, reported_and_true
-from dbp.plots.canvas import code_over_steps, glimpse, over_steps, painting
+from dbp.plots.canvas import glimpse, over_steps, painting
 from dbp.plots.codes import bound, knobs, learning_curve, neighbours
 from dbp.plots.gradients import fields, first_order, hidden_cliff, input_gradient, row_estimates
 from dbp.plots.l1 import attack_ladder, ideal_progress, lambda_path, segment
@@ -15,5 +15,5 @@ __all__ = [
     "attack_ladder", "ideal_progress", "lambda_path", "segment",
     "gradient_ways", "lambda2_paths", "reconstruction_rows", "trade_off",
     "bound", "knobs", "learning_curve", "neighbours",
-    "code_over_steps", "glimpse", "over_steps", "painting",
+    "glimpse", "over_steps", "painting",
 ]  # fmt: skip

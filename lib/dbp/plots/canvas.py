@@ -91,17 +91,6 @@ def painting(
     return Figure(figure, alt)
 
 
-def code_over_steps(carried: Mapping[str, Sequence[float]], *, title: str, alt: str) -> Figure:
-    """How much of the code each step carries: `over_steps` with one panel.
-
-    Args:
-        carried: name of the network, a key of `COLORS`, to the KL divergence of every step, in nats an image.
-        title: the message, as a sentence.
-        alt: what is seen.
-    """
-    return over_steps({"KL divergence (nats)": carried}, title=title, alt=alt)
-
-
 def over_steps(panels: Mapping[str, Mapping[str, Sequence[float]]], *, title: str, alt: str) -> Figure:
     """Measures over the steps of a painting: a panel a measure, a line a network.
 

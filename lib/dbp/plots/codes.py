@@ -91,7 +91,7 @@ def knobs(kl: Tensor, least: float, walks: Mapping[int, Tensor], *, title: str, 
                           color=COLORS["neutral"], ha="center")
         for line, (latent, images) in enumerate(walks.items()):
             ax = figure.add_subplot(grid[line, 1])
-            ax.imshow(torch.cat(list(images[:, 0]), dim=1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+            ax.imshow(torch.cat(list(images[:, 0]), dim=1).numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
             ax.set_ylabel(f"latent\n{ranks[latent]}", rotation=0, ha="right", va="center",
                           color=COLORS["plain"] if kl[latent] >= least else COLORS["neutral"])
             ax.set(xticks=[], yticks=[])
@@ -117,7 +117,7 @@ def neighbours(
         for column, (name, (image, reconstruction, _)) in enumerate(pictures.items()):
             for line, (picture, label) in enumerate(((image, "the image"), (reconstruction, "its recon-\nstruction"))):
                 ax = figure.add_subplot(grid[line, column])
-                ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                ax.imshow(picture[0].numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
                 if line == 0:

@@ -6,6 +6,7 @@ To add a section for an experiment: a frozen dataclass here, a field of `Profile
 import dataclasses
 import types
 import typing
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -183,6 +184,32 @@ def load(profile: "str | Path | Profile") -> Profile:
     if not isinstance(content, dict):
         raise ProfileError(f"{path.name} must hold named sections, but holds {content!r}")
     return _build(Profile, {"name": path.stem, **content}, path.name)
+
+
+def seed_by_seed(parts: Sequence, configs: Callable[[object, int], Iterable]) -> list:
+    """What the parts of a section plan, each run once, seed by seed: a sweep cut short has whole tables at fewer seeds.
+
+    Args:
+        parts: each with its number of `seeds`.
+        configs: a part and a seed to configurations; parts may share some of them.
+    """
+    runs: dict = {}  # a dict keeps the order
+    for seed in range(max(part.seeds for part in parts)):
+        for part in parts:
+            if seed < part.seeds:
+                runs |= dict.fromkeys(configs(part, seed))
+    return list(runs)
+
+
+def method(name: str, known: dict):
+    """What a method of that name sets, from an experiment's `METHODS`.
+
+    Raises:
+        ValueError: there is none; the message gives the nearest one.
+    """
+    if name not in known:
+        raise ValueError(f"no method named {name!r}; there are {', '.join(known)}{nearest(str(name), known)}")
+    return known[name]
 
 
 def _build(cls: type, content: dict, where: str):
