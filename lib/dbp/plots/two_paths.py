@@ -12,8 +12,7 @@ from torch import Tensor
 
 from dbp.plots.style import COLORS, Figure, end_labels, theme
 
-METHODS = {"attached": ("o", COLORS["attached"]), "detached": ("s", COLORS["detached"]), "KL weight": ("^", "#CC79A7"),
-           "weight decay": ("D", "#56B4E9"), "input noise": ("v", "#E69F00")}
+MARKERS = {"attached": "o", "detached": "s", "KL weight": "^", "weight decay": "D", "input noise": "v"}
 WAYS = ("the digit", "its\nreconstruction", "through\nthe encoder", "through\nthe target", "both\ntogether")
 MEASURES = {
     "reconstruction": "reconstruction loss\n(nats a pixel)",
@@ -73,7 +72,7 @@ def lambda2_paths(paths: Mapping, *, mean_image: float, title: str, alt: str) ->
         figure, axes = plt.subplots(2, 2, figsize=(7.2, 5), layout="constrained", sharex=True)
         for ax, (measure, label) in zip(axes.flat, MEASURES.items(), strict=True):
             for name, runs in paths.items():
-                marker, color = METHODS[name]
+                marker, color = MARKERS[name], COLORS[name]
                 means = runs.groupby("strength")[measure].mean()
                 ax.plot([place[strength] for strength in means.index], means, color=color, linewidth=1.2)
                 ax.plot(runs["strength"].map(place), runs[measure], marker, color=color, markersize=4, alpha=0.6)
@@ -90,7 +89,7 @@ def lambda2_paths(paths: Mapping, *, mean_image: float, title: str, alt: str) ->
         for ax in axes[1]:
             ax.set_xlabel("λ₂")
         for name in paths:
-            axes[0, 0].plot([], [], METHODS[name][0], color=METHODS[name][1], linestyle="-", label=f"target {name}")
+            axes[0, 0].plot([], [], MARKERS[name], color=COLORS[name], linestyle="-", label=f"target {name}")
         figure.legend(loc="outside lower right", ncols=2)
         figure.suptitle(title)
     return Figure(figure, alt)
@@ -110,7 +109,7 @@ def trade_off(paths: Mapping, *, most: float, title: str, alt: str) -> Figure:
         figure, ax = plt.subplots(figsize=(7.2, 4.2), layout="constrained")
         ends = []
         for name, runs in paths.items():
-            marker, color = METHODS[name]
+            marker, color = MARKERS[name], COLORS[name]
             columns = runs.groupby("strength")[["reconstruction", "jacobian"]]
             mean, spread = columns.mean(), columns.std().fillna(0)
             mean, spread = mean[mean["reconstruction"] <= most], spread[mean["reconstruction"] <= most]
