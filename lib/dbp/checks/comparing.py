@@ -1,4 +1,7 @@
-"""What did the student's function return? Its shape, whether it is near, how to print it."""
+"""What did the student's function return? Its shape, whether it is near, which slip it shows, how to print it."""
+
+import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -24,3 +27,12 @@ def near(a: Tensor, b: Tensor) -> bool:
 def row(values: Tensor) -> str:
     """Numbers for a message: (1.00, -2.50)."""
     return "(" + ", ".join(f"{value:.2f}" for value in values.flatten().tolist()) + ")"
+
+
+def number(found: float, expected: float, slips: Mapping[float, str], why: str) -> None:
+    """Raise AssertionError unless the number is right: with the slip that gives this one, else with `why` it is expected."""
+    for wrong, slip in slips.items():
+        if math.isclose(found, wrong):
+            raise AssertionError(f"found {found:g}, expected {expected:g}: {slip}")
+    if not math.isclose(found, expected):
+        raise AssertionError(f"found {found:g}, expected {expected:g} = {why}")

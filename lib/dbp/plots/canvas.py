@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from dbp.models.draw import Window
-from dbp.plots.style import COLORS, Figure, end_labels, theme
+from dbp.plots.style import COLORS, Figure, line_panels, theme
 
 READ, WRITE = "#56B4E9", COLORS["fgsm"]  # light enough to be seen on black
 
@@ -99,17 +99,9 @@ def over_steps(panels: Mapping[str, Mapping[str, Sequence[float]]], *, title: st
         title: the message, as a sentence.
         alt: what is seen.
     """
-    with theme():
-        figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.8), layout="constrained", squeeze=False)
-        for ax, (label, lines) in zip(axes[0], panels.items(), strict=True):
-            for name, values in lines.items():
-                ax.plot(range(1, len(values) + 1), values, color=COLORS[name], marker="o", markersize=3)
-            ax.set(xlabel="step t", ylim=(0, None))
-            ax.set_title(label, fontsize="medium", weight="normal")
-            ax.xaxis.get_major_locator().set_params(integer=True)
-            end_labels(ax, [(len(values), values[-1], name, COLORS[name]) for name, values in lines.items()], gap=0.09)
-        figure.suptitle(title)
-    return Figure(figure, alt)
+    points = {label: {name: (range(1, len(values) + 1), values) for name, values in lines.items()}
+              for label, lines in panels.items()}
+    return Figure(line_panels(points, xlabel="step t", title=title), alt)
 
 
 def _overhang(window: Window, height: int, width: int) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 
 from dbp.paper import Cell
-from dbp.plots.style import COLORS, Figure, end_labels, theme
+from dbp.plots.style import COLORS, Figure, end_labels, line_panels, theme
 
 PROGRESS = {
     "delta": "how far the outputs move,\nfrom x to its twin",
@@ -26,19 +26,9 @@ def ideal_progress(
         title: the message, as a sentence.
         alt: what is seen.
     """
-    with theme():
-        figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.7), layout="constrained", squeeze=False)
-        for ax, (measure, label) in zip(axes[0], panels.items(), strict=True):
-            for name, history in histories.items():
-                epochs, values = [row["epoch"] for row in history], [row[measure] for row in history]
-                ax.plot(epochs, values, color=COLORS[name], marker="o", markersize=3)
-            ax.set(title=label, xlabel="epoch", ylim=(0, None))
-            ax.title.set(fontsize="medium", weight="normal")
-            ax.xaxis.get_major_locator().set_params(integer=True)
-            last = {name: history[-1] for name, history in histories.items()}
-            end_labels(ax, [(row["epoch"], row[measure], name, COLORS[name]) for name, row in last.items()], gap=0.09)
-        figure.suptitle(title)
-    return Figure(figure, alt)
+    points = {label: {name: ([row["epoch"] for row in history], [row[measure] for row in history])
+                      for name, history in histories.items()} for measure, label in panels.items()}
+    return Figure(line_panels(points, xlabel="epoch", title=title), alt)
 
 
 def segment(curves: Mapping[str, Mapping[int, Sequence[float]]], eps: float, *, title: str, alt: str) -> Figure:

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 
 import matplotlib.figure
@@ -75,6 +76,30 @@ def end_labels(ax, ends: list[tuple[float, float, str, str]], gap: float = 0.075
         floor = max((y - low) / (high - low), floor + gap)
         ax.annotate(text, (x, low + floor * (high - low)), xytext=(7, 0), textcoords="offset points", color=color,
                     va="center", annotation_clip=False)
+
+
+def line_panels(
+    panels: Mapping[str, Mapping[str, tuple[Sequence, Sequence]]], *, xlabel: str, title: str
+) -> matplotlib.figure.Figure:
+    """Panels side by side, each from zero up, with a line a method that is named at its end.
+
+    Args:
+        panels: heading of the panel to the methods' names, keys of `COLORS`, and their points: whole numbers and values.
+        xlabel: what the whole numbers count.
+        title: the message, as a sentence.
+    """
+    with theme():
+        figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 2.8), layout="constrained", squeeze=False)
+        for ax, (label, lines) in zip(axes[0], panels.items(), strict=True):
+            for name, (places, values) in lines.items():
+                ax.plot(places, values, color=COLORS[name], marker="o", markersize=3)
+            ax.set(xlabel=xlabel, ylim=(0, None))
+            ax.set_title(label, fontsize="medium", weight="normal")
+            ax.xaxis.get_major_locator().set_params(integer=True)
+            ends = [(places[-1], values[-1], name, COLORS[name]) for name, (places, values) in lines.items()]
+            end_labels(ax, ends, gap=0.09)
+        figure.suptitle(title)
+    return figure
 
 
 class Figure:
