@@ -1,6 +1,6 @@
 """Measure a training step of every autoencoder, with and without double backpropagation, and DRAW's one product.
 
-    python benchmarks/autoencoders.py             five minutes on two quiet cores; writes AUTOENCODERS.md and its JSON
+    python benchmarks/autoencoders.py             seven minutes on two quiet cores; writes AUTOENCODERS.md and its JSON
     python benchmarks/autoencoders.py --quick     two rounds, written nowhere
 """
 
@@ -21,7 +21,7 @@ from dbp.models.autoencoders import build_autoencoder
 from dbp.models.draw import Whole
 from dbp.training import AutoencoderTraining, autoencoder_terms
 
-ROUNDS = {"VAE": 60, "DRAW1": 40, "DRAW16": 11, "DRAW16 (attention)": 11}
+ROUNDS = {"VAE": 200, "DRAW1": 100, "DRAW16": 31, "DRAW16 (attention)": 31}
 DIRECT = {"DRAW1", "DRAW16"}
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm"}
 
