@@ -117,14 +117,6 @@ def other_addresses(texts: dict[str, str], repository: str) -> list[str]:
     return [f"{file}: {found}" for file, text in texts.items() for found in re.findall(pattern, text) if found != repository]
 
 
-def unknown_citations(text: str, bibliography: str) -> list[str]:
-    """Keys that a page cites without its own prefix, or that are not in the bibliography: the builder shows them as []."""
-    prefix = re.search(r":keyprefix: (\S+)", text)
-    known = {f"{prefix[1] if prefix else ''}{key}" for key in re.findall(r"^@\w+\{(.+),$", bibliography, re.M)}
-    cited = {key.strip() for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text) for key in keys.split(",")}
-    return sorted(cited - known)
-
-
 def breaches(nb) -> list[str]:
     """Rules of the house that a notebook breaks."""
     code = [cell for cell in nb.cells if cell.cell_type == "code"]

@@ -28,14 +28,6 @@ def test_page_keeps_the_rules(path):
     assert guards.breaches(CHAPTERS.read(path)) == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
-def test_what_a_page_cites_is_in_the_bibliography(path):
-    bibliography = (guards.ROOT / "book" / "references.bib").read_text(encoding="utf-8")
-    text = path.with_suffix(".md").read_text(encoding="utf-8")
-    assert guards.unknown_citations(text, bibliography) == []
-    assert guards.unknown_citations(text + "{cite}`nobody2000`", bibliography) == ["nobody2000"]
-
-
 @pytest.mark.parametrize("path", TAUGHT, **NAMED)
 def test_exercises_of_a_chapter_are_finished(path):
     assert guards.unfinished_exercises(CHAPTERS.read(path)) == []
