@@ -10,6 +10,7 @@ import time
 import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -159,8 +160,9 @@ def _write_kept(path: Path, files: str, labels: list[Tensor], images: Iterator[b
     """Stream small images into a .npy file, and beside it, as JSON, what it was made from and its sha256."""
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in path.parent.glob(f".{path.name}.*.tmp"):
-        if left_over.stat().st_mtime < time.time() - A_DAY:  # of a killed first load
-            left_over.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # another first load may just have finished
+            if left_over.stat().st_mtime < time.time() - A_DAY:  # of a killed one
+                left_over.unlink()
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.tmp")
     header = {"descr": "|u1", "fortran_order": False, "shape": (sum(map(len, labels)), *SHAPE)}
     try:
