@@ -13,8 +13,18 @@ from torch import Tensor
 
 from dbp.attacks.classifier import fgsm, pgd, random_noise, transfer
 from dbp.attacks.evaluation import evaluate
-from dbp.attacks.inputs import check_budget, check_call, check_choice, check_count, check_examples, check_logits, untouched
-from dbp.attacks.losses import LOSSES, attack_loss
+from dbp.attacks.inputs import (
+    check_budget,
+    check_call,
+    check_count,
+    check_device,
+    check_images,
+    check_labels,
+    check_logits,
+    check_loss,
+    preserve_buffers,
+)
+from dbp.attacks.losses import Loss, attack_loss
 from dbp.models.vae import kl_divergence
 from dbp.penalties import jacobian_frobenius2
 
@@ -24,7 +34,7 @@ def accuracy(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, batch_s
 
     Args:
         model: images to logits, [B, C].
-        x: images, [N, ...]; moved to the device of the model's parameters, a batch at a time.
+        x: images, [N, ...], on the device of the model.
         y: labels, [N].
         batch_size: images at once.
 
@@ -34,13 +44,14 @@ def accuracy(model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, batch_s
     Raises:
         ValueError: no images, or another number of labels.
     """
-    check_examples(x, y)
+    check_images(x)
+    check_labels(y, x)
+    check_device(model, x)
     check_count("batch_size", batch_size)
-    device = _device_of(model, x)
     right = 0
-    with untouched(model), torch.no_grad():
+    with preserve_buffers(model), torch.no_grad():
         for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            right += int((model(images.to(device)).argmax(1) == labels.to(device)).sum())
+            right += int((model(images).argmax(1) == labels).sum())
     return right / len(y)
 
 
@@ -200,7 +211,7 @@ def bootstrap(
 
 
 def zero_gradient_share(
-    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, loss: str = "cross_entropy", batch_size: int = 1000
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, loss: Loss = "cross_entropy", batch_size: int = 1000
 ) -> float:
     """Share of the images whose input gradient is exactly zero: no gradient attack can move them.
 
@@ -210,11 +221,13 @@ def zero_gradient_share(
         loss: whose gradient: "cross_entropy", "margin" or "dlr".
         batch_size: images at once.
     """
-    check_examples(x, y)
-    check_choice("loss", loss, LOSSES)
+    check_images(x)
+    check_labels(y, x)
+    check_device(model, x)
+    check_loss(loss)
     check_count("batch_size", batch_size)
     zero = 0
-    with untouched(model):
+    with preserve_buffers(model):
         for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
             images = images.detach().requires_grad_()
             logits = model(images)
@@ -254,7 +267,7 @@ def diagnostics(
     Raises:
         TypeError, ValueError: a wrong argument, named before any work.
     """
-    check_call(x, y, eps, bounds)
+    check_call(model, x, y, eps, bounds)
     for budget in eps_grid:
         check_budget("eps_grid", budget, x)
     strong = partial(pgd, steps=steps, bounds=bounds)

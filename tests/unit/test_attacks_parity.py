@@ -1,10 +1,14 @@
-"""FGSM and PGD give what torchattacks, foolbox and CleverHans give, on networks trained a little on digits."""
+"""FGSM and PGD's path are those of torchattacks, foolbox and CleverHans, on networks trained a little on digits.
+
+The others return the end of the path and we the best point on it, which must be at least as good for every image.
+"""
 
 import pytest
 import torch
 
 from dbp import data
 from dbp.attacks import fgsm, pgd
+from dbp.attacks.classifier import _path
 from dbp.models.classifiers import build_classifier
 
 EPS = 0.3
@@ -28,6 +32,23 @@ def model(request, digits):
         torch.nn.functional.cross_entropy(model(train.images[batch]), train.labels[batch]).backward()
         optimizer.step()
     return model.eval()
+
+
+def end_of_path(model, x, y, eps, *, steps, step_size, norm="linf"):
+    """Where our PGD without a random start arrives."""
+    budget, step = torch.full((len(x), 1, 1, 1), eps), torch.full((len(x), 1, 1, 1), step_size)
+    path = _path(model, x, y, x, budget, step, steps=steps, norm=norm, loss="cross_entropy", targeted=False, samples=1,
+                 bounds=(0.0, 1.0))
+    return list(path)[-1].images
+
+
+def assert_not_weaker(model, found, other, y):
+    """Whatever the other fools we fool, and where neither does, ours has the higher loss."""
+    ours, theirs = model(found), model(other)
+    fooled, also = ours.argmax(1) != y, theirs.argmax(1) != y
+    assert bool((fooled | ~also).all())
+    losses = [torch.nn.functional.cross_entropy(logits, y, reduction="none")[fooled == also] for logits in (ours, theirs)]
+    assert bool((losses[0] >= losses[1] - 1e-5).all())
 
 
 def by_torchattacks(model, x, y):
@@ -62,7 +83,8 @@ def test_fgsm_is_equal_and_pgd_within_a_millionth(peer, model, digits):
     one, many = peer(model, x, y)
     assert (one - x).abs().amax() > 0.29  # the peer did attack
     assert torch.equal(fgsm(model, x, y, EPS), one)
-    torch.testing.assert_close(pgd(model, x, y, EPS, random_start=False, **STEPS), many, rtol=0, atol=1e-6)
+    torch.testing.assert_close(end_of_path(model, x, y, EPS, **STEPS), many, rtol=0, atol=1e-6)
+    assert_not_weaker(model, pgd(model, x, y, EPS, random_start=False, **STEPS), many, y)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -71,5 +93,6 @@ def test_l2_pgd_is_foolbox_s(model, digits):
     x, y = digits[1].images, digits[1].labels
     theirs = foolbox.attacks.L2PGD(abs_stepsize=0.1, steps=20, random_start=False)
     _, expected, _ = theirs(foolbox.PyTorchModel(model, bounds=(0, 1)), x, y, epsilons=1.0)
-    found = pgd(model, x, y, 1.0, steps=20, step_size=0.1, norm="l2", random_start=False)
+    found = end_of_path(model, x, y, 1.0, steps=20, step_size=0.1, norm="l2")
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    assert_not_weaker(model, pgd(model, x, y, 1.0, steps=20, step_size=0.1, norm="l2", random_start=False), expected, y)

@@ -5,7 +5,9 @@ images and inside `bounds`. Only the gradient with respect to the input is taken
 the train/eval mode are as they were.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,17 +18,18 @@ from dbp.attacks.inputs import (
     check_count,
     check_generator,
     check_logits,
+    check_loss,
     check_step,
-    untouched,
+    preserve_buffers,
 )
-from dbp.attacks.losses import LOSSES, attack_loss
+from dbp.attacks.losses import Loss, attack_loss
 
 NORMS = ("linf", "l2")
 
 
 def fgsm(
     model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
-    loss: str = "cross_entropy", bounds: tuple[float, float] = (0.0, 1.0),
+    loss: Loss = "cross_entropy", bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Tensor:
     """One step of size eps along the sign of the loss gradient (Goodfellow et al. 2015; P2 Section 3).
 
@@ -35,7 +38,7 @@ def fgsm(
         x: images, [B, ...], inside `bounds`.
         y: labels, [B]; pass `model(x).argmax(1)` to attack what the model says instead of what is true.
         eps: L-infinity budget in units of the pixel range; one number, or one an example, [B].
-        loss: "cross_entropy", "margin" or "dlr".
+        loss: "cross_entropy", "margin", "dlr", or a function (logits, y) -> [B] that grows as the attack succeeds.
         bounds: smallest and largest pixel.
 
     Returns:
@@ -44,11 +47,11 @@ def fgsm(
     Raises:
         TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, after it.
     """
-    budget = check_call(x, y, eps, bounds)
-    check_choice("loss", loss, LOSSES)
+    budget = check_call(model, x, y, eps, bounds)
+    check_loss(loss)
     x = x.detach()
-    with untouched(model):
-        gradient = _input_gradient(model, x, y, loss, samples=1)
+    with preserve_buffers(model):
+        gradient, _, _ = _ascent(model, x, y, loss, samples=1)
     return (x + budget * gradient.sign()).clamp(*bounds)
 
 
@@ -63,7 +66,7 @@ def bim(
         step_size: of each; by default eps / steps.
         options: of `pgd`; the other arguments are those of `fgsm`.
     """
-    check_call(x, y, eps, options.get("bounds", (0.0, 1.0)))
+    check_call(model, x, y, eps, options.get("bounds", (0.0, 1.0)))
     check_count("steps", steps)
     step_size = eps / steps if step_size is None else step_size
     return pgd(model, x, y, eps, steps=steps, step_size=step_size, random_start=False, **options)
@@ -72,7 +75,7 @@ def bim(
 def pgd(
     model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, eps: float | Tensor, *,
     steps: int = 40, step_size: float | Tensor | None = None, restarts: int = 1, random_start: bool = True,
-    norm: str = "linf", loss: str = "cross_entropy", targeted: bool = False, samples: int = 1,
+    norm: str = "linf", loss: Loss = "cross_entropy", targeted: bool = False, samples: int = 1,
     bounds: tuple[float, float] = (0.0, 1.0), generator: torch.Generator | None = None,
 ) -> Tensor:
     """Projected gradient descent in the ball around the image (Madry et al. 2018; P1 Section 5.4).
@@ -81,21 +84,22 @@ def pgd(
         model, x, y, eps, bounds: as of `fgsm`; with `targeted`, y is the class to reach.
         steps: gradient steps a restart.
         step_size: in units of the pixel range, one number or one an example; by default 2.5 eps / steps (Madry et al.).
-        restarts: independent tries; an example that has been fooled is not attacked again, and keeps what fooled it.
+        restarts: independent tries; an example that has been fooled is not attacked again.
         random_start: begin at a random point of the ball.
         norm: "linf" or "l2" ball and steps.
-        loss: "cross_entropy", "margin" or "dlr".
+        loss: "cross_entropy", "margin", "dlr", or a function (logits, y) -> [B] that grows as the attack succeeds.
         samples: forward passes whose gradients are averaged in each step, for a model that draws random numbers.
         generator: a CPU generator for the random starts; without one, seed 0.
 
     Returns:
-        Adversarial images, like x: the last iterate of the first try that fooled the model, else of the first try.
+        Adversarial images, like x: for each example the best point of all paths, starts included. A point that fools the
+        model is better than one that does not; among equals, the one of the higher loss is.
 
     Raises:
         TypeError, ValueError: a wrong argument, named before any work; a NaN gradient, as soon as it appears.
     """
-    budget = check_call(x, y, eps, bounds)
-    check_choice("loss", loss, LOSSES)
+    budget = check_call(model, x, y, eps, bounds)
+    check_loss(loss)
     check_choice("norm", norm, NORMS)
     for name, value in (("steps", steps), ("restarts", restarts), ("samples", samples)):
         check_count(name, value)
@@ -105,27 +109,22 @@ def pgd(
     step = 2.5 * budget / steps if step_size is None else check_step(step_size, x, budget)
     budget, step = (value.expand(len(x), *value.shape[1:]) for value in (budget, step))  # one an example
     x = x.detach()
-    best, standing = x.clone(), torch.arange(len(x), device=x.device)
-    with untouched(model):
-        for restart in range(restarts):
+    best = _Best(x.clone(), torch.full_like(budget.flatten(), -math.inf), torch.zeros_like(y, dtype=torch.bool))
+    standing = torch.arange(len(x), device=x.device)
+    with preserve_buffers(model):
+        for _ in range(restarts):
             start = _random_start(x, budget, norm, bounds, generator) if random_start else x
-            part = standing if restart else slice(None)
-            found = _climb(
+            part = slice(None) if len(standing) == len(x) else standing
+            path = _path(
                 model, x[part], y[part], start[part], budget[part], step[part],
                 steps=steps, norm=norm, loss=loss, targeted=targeted, samples=samples, bounds=bounds,
             )
-            if restarts == 1:
-                return found
-            with torch.no_grad():
-                logits = sum(model(found) for _ in range(samples))
-                fooled = (logits.argmax(1) == y[part]) == targeted
-            if restart == 0:
-                best = found.clone()
-            best[standing[fooled]] = found[fooled]
-            standing = standing[~fooled]
+            for point in path:
+                best = best.or_better(point, part)
+            standing = (~best.fools).nonzero().squeeze(1)
             if not len(standing):
                 break
-    return best
+    return best.images
 
 
 def random_noise(
@@ -143,13 +142,13 @@ def random_noise(
         draws: tries; an example keeps the first that fools the model.
         generator: a CPU generator; without one, seed 0.
     """
-    budget = check_call(x, y, eps, bounds)
+    budget = check_call(model, x, y, eps, bounds)
     check_choice("norm", norm, NORMS)
     check_count("draws", draws)
     generator = check_generator(generator)
     x = x.detach()
     best, standing = x.clone(), torch.ones(len(x), dtype=torch.bool, device=x.device)
-    with untouched(model), torch.no_grad():
+    with preserve_buffers(model), torch.no_grad():
         for _ in range(draws):
             noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
             noise = noise.sign() if norm == "linf" else noise / _length(noise)
@@ -174,19 +173,37 @@ def transfer(source: Callable[[Tensor], Tensor], attack: Callable[..., Tensor]) 
     return lambda model, x, y: attack(source, x, y)
 
 
-def _climb(model, x, y, adversarial, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Tensor:
+class _Best(NamedTuple):
+    """Points on the paths of some examples: images, [n, ...], how high each stands, and whether it fools the model, [n]."""
+
+    images: Tensor
+    height: Tensor
+    fools: Tensor
+
+    def or_better(self, other: "_Best", part: slice | Tensor) -> "_Best":
+        """For each example of `part` the better of two points; a later one of the same height is taken."""
+        height, fools = self.height[part], self.fools[part]
+        better = torch.where(other.fools == fools, other.height >= height, other.fools)
+        for mine, theirs in zip(self, other, strict=True):
+            mine[part] = torch.where(_like(better, theirs), theirs, mine[part])
+        return self
+
+
+def _path(model, x, y, start, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Iterator[_Best]:
     """Step, back into the ball, back into the bounds, in the order of operations that the field's libraries share."""
     limit, step = _spread(budget, x), _spread(-step if targeted else step, x)
-    lowest = -limit
-    for _ in range(steps):
-        gradient = _input_gradient(model, adversarial, y, loss, samples)
+    lowest, point = -limit, start
+    for count in range(steps + 1):
+        gradient, heights, logits = _ascent(model, point, y, loss, samples, wanted=count < steps)
+        yield _Best(point, -heights if targeted else heights, (logits.argmax(1) == y) == targeted)
+        if count == steps:
+            return
         if norm == "linf":
-            change = gradient.sign().mul_(step).add_(adversarial).sub_(x).clamp_(lowest, limit)
+            change = gradient.sign().mul_(step).add_(point).sub_(x).clamp_(lowest, limit)
         else:
-            change = (gradient / _length(gradient)).mul_(step).add_(adversarial).sub_(x)
+            change = (gradient / _length(gradient)).mul_(step).add_(point).sub_(x)
             change *= (budget / _length(change)).clamp(max=1)
-        adversarial = change.add_(x).clamp_(*bounds)
-    return adversarial
+        point = change.add_(x).clamp_(*bounds)
 
 
 def _spread(values: Tensor, x: Tensor) -> float | Tensor:
@@ -196,17 +213,22 @@ def _spread(values: Tensor, x: Tensor) -> float | Tensor:
     return float(first) if bool((values == first).all()) else values.expand_as(x).contiguous()
 
 
-def _input_gradient(model, x: Tensor, y: Tensor, loss: str, samples: int) -> Tensor:
-    x = x.detach().requires_grad_()
-    total = torch.zeros((), dtype=x.dtype, device=x.device)
-    for _ in range(samples):
-        logits = model(x)
-        check_logits(logits, y)
-        total = total + attack_loss(loss, logits, y).sum()
-    (gradient,) = torch.autograd.grad(total, x)
-    if bool(torch.isnan(total.detach() + gradient.sum())):  # sign(NaN) is 0: the attack would stand still in silence
-        raise ValueError(f"model must give a loss with a gradient, but its {loss} or the gradient of it is NaN")
-    return gradient
+def _ascent(model, x: Tensor, y: Tensor, loss: Loss, samples: int, wanted: bool = True):
+    """The gradient of the loss at x (None if it is not wanted), the loss, [B], and the logits, summed over the samples."""
+    x = x.detach().requires_grad_(wanted)
+    heights, total = torch.zeros(len(x), dtype=x.dtype, device=x.device), 0.0
+    with torch.set_grad_enabled(wanted):
+        for _ in range(samples):
+            logits = model(x)
+            check_logits(logits, y)
+            heights, total = heights + attack_loss(loss, logits, y), total + logits.detach()
+        gradient = torch.autograd.grad(heights.sum(), x)[0] if wanted else None
+    heights = heights.detach()
+    # sign(NaN) is 0: the attack would stand still in silence.
+    if bool(torch.isnan(heights.sum() + (gradient.sum() if wanted else 0))):
+        name = getattr(loss, "__name__", "loss") if callable(loss) else loss
+        raise ValueError(f"model must give a loss with a gradient, but its {name} or the gradient of it is NaN")
+    return gradient, heights, total
 
 
 def _random_start(x: Tensor, budget: Tensor, norm: str, bounds, generator: torch.Generator) -> Tensor:

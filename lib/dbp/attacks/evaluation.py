@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dbp.attacks.inputs import check_count, check_examples, untouched
+from dbp.attacks.inputs import check_count, check_device, check_images, check_labels, preserve_buffers
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ def evaluate(
     Raises:
         ValueError: no images, labels of another number, batch_size below 1, or an attack that changes the shape.
     """
-    check_examples(x, y)
+    check_images(x)
+    check_labels(y, x)
+    check_device(model, x)
     check_count("batch_size", batch_size)
     clean, correct = [], {name: [] for name in attacks}
     for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
@@ -64,5 +66,5 @@ def evaluate(
 
 
 def _right(model, x: Tensor, y: Tensor) -> Tensor:
-    with untouched(model), torch.no_grad():
+    with preserve_buffers(model), torch.no_grad():
         return (model(x).argmax(1) == y).cpu()

@@ -6,11 +6,14 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from dbp.attacks.losses import LOSSES
 
-def check_call(x: Tensor, y: Tensor, eps: float | Tensor, bounds: tuple[float, float]) -> Tensor:
-    """Check images, labels, budget and bounds; return the budget as a tensor that broadcasts against the images.
+
+def check_call(model, x: Tensor, y: Tensor, eps: float | Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Check model, images, labels, budget and bounds; return the budget as a tensor that broadcasts against the images.
 
     Args:
+        model: whatever maps images to logits; its parameters lie on the device of the images.
         x: images, [B, ...], floating point, finite, inside `bounds`.
         y: labels, [B], int64, at least 0.
         eps: a budget at least 0: one number, or one an example, [B].
@@ -19,17 +22,23 @@ def check_call(x: Tensor, y: Tensor, eps: float | Tensor, bounds: tuple[float, f
     Raises:
         TypeError: an argument of the wrong type. ValueError: a value outside of what is expected.
     """
-    check_examples(x, y)
+    check_images(x)
+    check_labels(y, x)
+    check_device(model, x)
     check_bounds(x, bounds)
     return check_budget("eps", eps, x)
 
 
-def check_examples(x: Tensor, y: Tensor) -> None:
-    """Raise unless x is a floating-point [B, ...] that is not empty, and y int64 labels, [B], on the same device."""
+def check_images(x: Tensor, name: str = "x") -> None:
+    """Raise unless x is a floating-point tensor, [B, ...], that is not empty."""
     if not isinstance(x, Tensor) or not x.is_floating_point():
-        raise TypeError(f"x must be a floating-point tensor, but is {_kind(x)}")
+        raise TypeError(f"{name} must be a floating-point tensor, but is {_kind(x)}")
     if x.ndim < 2 or not x.numel():
-        raise ValueError(f"x must be [B, ...] and not empty, but has the shape {list(x.shape)}")
+        raise ValueError(f"{name} must be [B, ...] and not empty, but has the shape {list(x.shape)}")
+
+
+def check_labels(y: Tensor, x: Tensor) -> None:
+    """Raise unless y are int64 labels, [B], at least 0, on the device of the images x."""
     if not isinstance(y, Tensor) or y.dtype != torch.int64:
         raise TypeError(f"y must be an int64 tensor, but is {_kind(y)}")
     if y.shape != x.shape[:1]:
@@ -38,6 +47,13 @@ def check_examples(x: Tensor, y: Tensor) -> None:
         raise ValueError(f"y must be on the device of x, {x.device}, but is on {y.device}")
     if int(y.min()) < 0:
         raise ValueError(f"y must be at least 0, but holds {int(y.min())}")
+
+
+def check_device(model, x: Tensor) -> None:
+    """Raise ValueError unless a network's parameters lie on the device of x: only `fit` and `run` move data."""
+    parameter = next(model.parameters(), None) if isinstance(model, nn.Module) else None
+    if parameter is not None and parameter.device != x.device:
+        raise ValueError(f"x must be on the device of the model, {parameter.device}, but is on {x.device}")
 
 
 def check_bounds(x: Tensor, bounds: tuple[float, float]) -> None:
@@ -61,6 +77,12 @@ def check_choice(name: str, value: str, known) -> None:
     """Raise ValueError unless `value` is one of `known`."""
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, but is {value!r}")
+
+
+def check_loss(value) -> None:
+    """Raise ValueError unless `value` is one of `LOSSES` or a function (outputs, y) -> [B]."""
+    if not callable(value):
+        check_choice("loss", value, LOSSES)
 
 
 def check_count(name: str, value: int) -> None:
@@ -110,8 +132,8 @@ def check_logits(logits: Tensor, y: Tensor) -> None:
 
 
 @contextmanager
-def untouched(model):
-    """Give a model back as it was: a forward pass in training mode moves the running statistics of batch norm."""
+def preserve_buffers(model):
+    """Switch gradients on, and give the model's buffers back as they were: in training mode batch norm moves them."""
     before = [(buffer, buffer.clone()) for buffer in model.buffers()] if isinstance(model, nn.Module) else []
     try:
         with torch.enable_grad():

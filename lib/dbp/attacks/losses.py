@@ -1,16 +1,34 @@
 """What does an attack climb? One value an example, larger where the network is further from the label."""
 
+from collections.abc import Callable
+
 from torch import Tensor
 from torch.nn import functional as F
 
 LOSSES = ("cross_entropy", "margin", "dlr")
 
+Loss = str | Callable[[Tensor, Tensor], Tensor]
 
-def attack_loss(name: str, logits: Tensor, y: Tensor) -> Tensor:
-    """The loss of that name, one of `LOSSES`, for each example. Args: logits [B, C], y [B]. Returns [B]."""
-    if name == "cross_entropy":
+
+def attack_loss(loss: Loss, logits: Tensor, y: Tensor) -> Tensor:
+    """The loss that an attack climbs, one value an example.
+
+    Args:
+        loss: one of `LOSSES`, or a function (outputs, y) -> [B].
+        logits: [B, C].
+        y: labels, [B].
+
+    Raises:
+        ValueError: a function that does not give one value an example.
+    """
+    if callable(loss):
+        values = loss(logits, y)
+        if values.shape != y.shape:
+            raise ValueError(f"loss must give [{len(y)}], one value an example, but gave the shape {list(values.shape)}")
+        return values
+    if loss == "cross_entropy":
         return cross_entropy(logits, y)
-    return margin(logits, y) if name == "margin" else dlr(logits, y)
+    return margin(logits, y) if loss == "margin" else dlr(logits, y)
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:

@@ -109,4 +109,4 @@ def build_classifier(name: str, *, seed: int) -> nn.Module:
         raise KeyError(f"no classifier named {name!r}; there are {', '.join(CLASSIFIERS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return CLASSIFIERS[name]()
+        return CLASSIFIERS[name]().to(memory_format=torch.channels_last)  # a step of B takes 0.6 of the time so
