@@ -16,10 +16,10 @@ from run import HERE, about, write
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from dbp.epochs import one_pass
 from dbp.models.autoencoders import build_autoencoder
 from dbp.models.draw import Whole
 from dbp.training import AutoencoderTraining, autoencoder_terms
+from dbp.training.loop import one_pass
 
 ROUNDS = {"VAE": 200, "DRAW1": 100, "DRAW16": 31, "DRAW16 (attention)": 31}
 DIRECT = {"DRAW1", "DRAW16"}

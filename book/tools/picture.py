@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from dbp import plots, records
-from dbp.checkpoints import write_bytes
-from dbp.experiments import tables
+from dbp import plots
+from dbp.files import write_bytes
+from dbp.runs import records
+from dbp.tables import p2 as tables
 
 TARGET = Path(__file__).resolve().parents[1] / "images" / "worst-case.png"
 

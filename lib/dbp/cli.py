@@ -23,7 +23,9 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and the estimate, and run nothing")] = False,
 ) -> None:
     """Compute the runs of an experiment that no record holds; stop it at any time and call it again."""
-    from dbp import experiments, standing, sweep
+    from dbp import experiments
+    from dbp.runs import status as standing
+    from dbp.runs import sweep
 
     with _one_line():
         module, chosen = experiments.get(experiment), _parse(only)
@@ -45,7 +47,8 @@ def run(
 @app.command()
 def status(profile: Profile = "laptop", jobs: Jobs = 1) -> None:
     """Every experiment: what is done, running, failed, missing or stale, and the hours that are left."""
-    from dbp import experiments, sweep
+    from dbp import experiments
+    from dbp.runs import sweep
 
     with _one_line():
         for name in experiments.NAMES:
@@ -63,7 +66,7 @@ def show(key: str) -> None:
     import json
 
     from dbp import experiments
-    from dbp.records import FAILED, Store
+    from dbp.runs.records import FAILED, Store
 
     with _one_line():
         store = Store()
@@ -81,8 +84,9 @@ def records(
     check: Annotated[bool, typer.Option("--check", help="exit 1 if a record is damaged or a file is no record")] = False,
 ) -> None:
     """List the records, and why a planned run has none; damaged ones are set aside, strays are named."""
-    from dbp import experiments, sweep
-    from dbp.records import Store
+    from dbp import experiments
+    from dbp.runs import sweep
+    from dbp.runs.records import Store
 
     with _one_line():
         store = Store()
@@ -106,7 +110,8 @@ def refresh(
     only: Only = "",
 ) -> None:
     """Keep stale records whose code changed but whose results did not: a sample is run again and must agree to the bit."""
-    from dbp import experiments, sweep
+    from dbp import experiments
+    from dbp.runs import sweep
 
     with _one_line():
         agreed, total = sweep.refresh(experiments.get(experiment), profile, sample=sample, only=_parse(only))
@@ -150,7 +155,7 @@ def _describe(config: dict) -> str:
 
 
 def _summary(name: str, states: list, jobs: int) -> str:
-    from dbp import sweep
+    from dbp.runs import sweep
 
     counts = {word: sum(state.status == word for state in states) for word in ("done", "running", "failed", "missing")}
     left = sweep.seconds_left(states, jobs)

@@ -8,3 +8,16 @@ def nearest(found: str, known: Iterable[str]) -> str:
     """` (did you mean ...?)` with the name nearest to `found`, or nothing."""
     near = difflib.get_close_matches(found, list(known), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def require_name(found: object, known: Iterable[str], kind: str) -> None:
+    """Raise ValueError unless `found` is one of `known`; the message gives them all and the nearest one.
+
+    Args:
+        found: what was asked for.
+        known: the names that there are.
+        kind: what is named, e.g. "data set".
+    """
+    known = list(known)
+    if found not in known:
+        raise ValueError(f"no {kind} named {found!r}; there are {', '.join(known)}{nearest(str(found), known)}")

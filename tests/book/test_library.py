@@ -6,7 +6,7 @@ import guards
 import pytest
 import yaml
 
-from dbp.fingerprint import INFRASTRUCTURE
+from dbp.runs.fingerprint import INFRASTRUCTURE
 
 PACKAGE = guards.ROOT / "lib" / "dbp"
 

@@ -9,8 +9,10 @@ import guards
 import nbformat
 import pytest
 
-from dbp import experiments, records, sweep
-from dbp.experiments import p1_tables, tables
+from dbp import experiments
+from dbp.runs import records, sweep
+from dbp.tables import p1 as p1_tables
+from dbp.tables import p2 as tables
 
 CHAPTERS = guards.chapters()
 NOTEBOOKS = CHAPTERS.notebooks()

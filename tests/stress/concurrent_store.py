@@ -18,7 +18,7 @@ SHARED = 20
 
 def record(owner: int, number: int):
     """A record whose measures can be foretold from its configuration."""
-    from dbp.records import Record
+    from dbp.runs.records import Record
 
     history = [{"epoch": epoch, "loss": number / (epoch + 1)} for epoch in range(20)]
     measures = {"value": owner + number / 7, "history": history}
@@ -27,7 +27,7 @@ def record(owner: int, number: int):
 
 def work(root: str, owner: int, seconds: float, answers) -> None:
     """Write and read until the time is up; then say how many of its own were written, and what was read wrongly."""
-    from dbp.records import Store
+    from dbp.runs.records import Store
 
     store, written, read, wrong = Store(Path(root)), 0, 0, 0
     end = time.monotonic() + seconds
@@ -50,7 +50,7 @@ def work(root: str, owner: int, seconds: float, answers) -> None:
 
 def main(seconds: float = 60) -> dict[str, int]:
     """Counts; `wrong`, `lost` and `strays` must be 0."""
-    from dbp.records import Store
+    from dbp.runs.records import Store
 
     # A forked process has torch already; eight that import it would spend a short test on that.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")

@@ -19,9 +19,10 @@ from unittest import mock
 
 import torch
 
-from dbp import data, weights
-from dbp.checkpoints import Checkpoint, Damaged
-from dbp.records import Record, Store
+from dbp import data
+from dbp.files import Checkpoint, Damaged
+from dbp.runs import weights
+from dbp.runs.records import Record, Store
 
 RUN = Record("toy", {"lam": 0.1, "seed": 3}, "data", {"toy.run": "abc"}, {"clean": 0.9, "history": [0.1 + 0.2, 2.0]},
              {"finished": "2026-01-01", "threads": 1})

@@ -110,7 +110,7 @@ def _runs(recorded: dict[str, bytes]) -> list[str]:
 
 def _measures(folder: Path) -> dict[str, dict]:
     """Measures of all records by key, read as the library reads them; a torn record would be missing here."""
-    from dbp.records import Store
+    from dbp.runs.records import Store
 
     return {record.key: record.measures for record in Store(folder / "records").records("toy")}
 

@@ -18,8 +18,9 @@ from pathlib import Path
 
 import yaml
 
-from dbp import experiments, profiles, sweep
-from dbp.records import Store
+from dbp import experiments, profiles
+from dbp.runs import sweep
+from dbp.runs.records import Store
 
 MOST = 0.6
 

@@ -8,7 +8,7 @@ from dbp import profiles
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """An empty store, the default one of this test and its workers, with a cache of its own."""
-    from dbp.records import Store
+    from dbp.runs.records import Store
 
     monkeypatch.setenv("DBP_RECORDS", str(tmp_path / "records"))
     monkeypatch.setenv("DBP_CACHE", str(tmp_path / "cache"))

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from dbp.epochs import one_pass
 from dbp.models.autoencoders import build_autoencoder
 from dbp.models.draw import DRAW, Whole
 from dbp.training import AutoencoderTraining, autoencoder_terms
+from dbp.training.loop import one_pass
 
 BATCH = 2
 

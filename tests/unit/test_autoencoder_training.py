@@ -5,11 +5,12 @@ import dataclasses
 import pytest
 import torch
 
-from dbp import profiles, records
-from dbp.checkpoints import Checkpoint
+from dbp import profiles
 from dbp.experiments import dbp_autoencoders
+from dbp.files import Checkpoint
 from dbp.models.draw import DRAW
 from dbp.models.vae import dense_vae
+from dbp.runs import records
 from dbp.training import AutoencoderTraining, autoencoder_terms, fit_autoencoder
 
 
@@ -110,7 +111,7 @@ def test_resumed_training_equals_unbroken_training_to_the_bit(tmp_path, build):
 
 
 class Lazy:
-    """Stored pixels as `dbp.colour.PixelStore` offers them."""
+    """Stored pixels as `dbp.data.pixels.PixelStore` offers them."""
 
     def __init__(self, images):
         self.images = images

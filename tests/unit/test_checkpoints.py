@@ -1,11 +1,11 @@
-"""`dbp.checkpoints`: a state comes back as it was, or not at all."""
+"""`dbp.files`: a state comes back as it was, or not at all."""
 
 import os
 
 import pytest
 import torch
 
-from dbp.checkpoints import Checkpoint, Damaged, cache_folder, read_tensors, set_aside, write_bytes, write_tensors
+from dbp.files import Checkpoint, Damaged, cache_folder, read_tensors, set_aside, write_bytes, write_tensors
 
 TENSORS = {
     "model.weight": torch.tensor([[1.5, -2.0], [0.1, float("inf")]]),

@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
-from dbp import records, sweep
 from dbp.cli import _parse, app
+from dbp.runs import records, sweep
 
 
 @pytest.fixture

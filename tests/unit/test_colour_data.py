@@ -15,7 +15,9 @@ import torch
 from PIL import Image
 from scipy.io import savemat
 
-from dbp import celeba, colour, data
+from dbp import data
+from dbp.data import celeba
+from dbp.data import pixels as colour
 
 ATTRIBUTES = ("Bald", "Smiling", "Young")
 TRAIN, VALIDATION, TEST = 12, 3, 5

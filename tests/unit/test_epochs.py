@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from dbp.epochs import one_pass
+from dbp.training.loop import one_pass
 
 
 def a_pass(terms_of, model, count=5, **options):

@@ -4,8 +4,8 @@ import matplotlib.pyplot as plt
 import pytest
 
 from dbp import plots
-from dbp.paper import Cell
 from dbp.plots.style import end_labels
+from dbp.tables.paper import Cell
 
 CELLS = {0.0: Cell(10.0, None, 1), 1.0: Cell(20.0, 2.0, 3)}
 WORDS = dict(title="A sentence", alt="Two points, the second one higher")

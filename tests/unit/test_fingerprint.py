@@ -1,4 +1,4 @@
-"""`dbp.fingerprint`: what changes a hash, and what must not."""
+"""`dbp.runs.fingerprint`: what changes a hash, and what must not."""
 
 import importlib
 import itertools
@@ -12,7 +12,7 @@ import pytest
 import toy_experiment
 
 from dbp.experiments import l1_penalty
-from dbp.fingerprint import changed, code_of
+from dbp.runs.fingerprint import changed, code_of
 
 NUMBER = itertools.count()
 
@@ -134,7 +134,7 @@ def test_code_of_the_experiment_leaves_out_plots_records_and_what_the_data_pin()
     config = l1_penalty.Config("C", 1.0, "mean", "softmax", "one_row", 0)
     found = code_of(l1_penalty.run, *l1_penalty.roots(config))
     assert {"dbp.training.fit_classifier", "dbp.models.classifiers.ModelC", "dbp.attacks.classifier.pgd"} <= found.keys()
-    outside = ("dbp.plots", "dbp.records", "dbp.sweep", "dbp.standing", "dbp.cli", "dbp.profiles", "dbp.data.load")
+    outside = ("dbp.plots", "dbp.runs.records", "dbp.runs.sweep", "dbp.runs.status", "dbp.cli", "dbp.profiles", "dbp.data.load")
     assert not [name for name in found if name.startswith(outside)]
     assert "dbp.models.classifiers.ModelA" not in found
 
@@ -146,7 +146,7 @@ def test_another_model_has_other_code():
 
 
 def test_hashes_are_the_same_in_a_fresh_process_with_another_hash_seed():
-    program = "import json, toy_experiment, dbp.fingerprint as f; print(json.dumps(f.code_of(toy_experiment.run)))"
+    program = "import json, toy_experiment, dbp.runs.fingerprint as f; print(json.dumps(f.code_of(toy_experiment.run)))"
     environment = {**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.path.dirname(__file__)}
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
     assert json.loads(answer.stdout) == code_of(toy_experiment.run)

@@ -9,12 +9,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dbp import penalties, profiles, standing, sweep
+from dbp import penalties, profiles
 from dbp.attacks import fgsm
 from dbp.experiments import l1_adversarial_training as experiment
-from dbp.experiments import l1_penalty, tables
+from dbp.experiments import l1_penalty
 from dbp.experiments.l1_adversarial_training import METHODS, adversarial_objective, progress_probe
 from dbp.profiles import L1AdversarialTrainingRuns, L1AdversarialTrainingScale, Sizes
+from dbp.runs import status as standing
+from dbp.runs import sweep
+from dbp.tables import p2 as tables
 
 SIZES = Sizes(200, 50, test_size=100, max_epochs=1, attack_images=20, pgd_steps=2, pgd_restarts=2)
 

@@ -3,7 +3,7 @@
 import pandas
 import pytest
 
-from dbp.experiments import p1_controls
+from dbp.tables import controls as p1_controls
 
 IDLE = {"lam1": 1.0, "lam2": 0.0, "target": "none", "weight_decay": 0.0, "input_noise": 0.0, "max_epochs": 4}
 

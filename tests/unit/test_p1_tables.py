@@ -3,9 +3,9 @@
 import pandas
 import pytest
 
-from dbp import paper
-from dbp.experiments.p1_tables import as_number, p1_table1, side_by_side
-from dbp.paper import Cell
+from dbp.tables import paper
+from dbp.tables.p1 import as_number, p1_table1, side_by_side
+from dbp.tables.paper import Cell
 
 
 def run(model="VAE", dataset="mnist", lam2=0.0, target="none", seed=0, **measures):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from dbp import paper
-from dbp.paper import Cell, verdict
+from dbp.tables import paper
+from dbp.tables.paper import Cell, verdict
 
 
 @pytest.mark.parametrize("name, number, cells", [("P2", 2, 30), ("P2", 3, 48), ("P2", 4, 12), ("P1", 1, 32), ("P1", 2, 32)])

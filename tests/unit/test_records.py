@@ -1,4 +1,4 @@
-"""`dbp.records`: what is written comes back whole, and what is not whole is not used."""
+"""`dbp.runs.records`: what is written comes back whole, and what is not whole is not used."""
 
 import dataclasses
 import json
@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy
 import pytest
 
-from dbp import records
-from dbp.records import Record, Store
+from dbp.runs import records
+from dbp.runs.records import Record, Store
 
 BASE = Record("toy", {"lam": 1.0, "seed": 0}, "data", {"toy.run": "abc"}, {"clean": 0.1 + 0.2, "history": [1, 2]},
               {"wall_seconds": 1.0, "finished": "2026-01-01"})

@@ -3,9 +3,8 @@
 import pandas
 import pytest
 
-from dbp import paper
-from dbp.experiments import scorecard
-from dbp.paper import Cell
+from dbp.tables import paper, scorecard
+from dbp.tables.paper import Cell
 
 
 def test_a_cell_stands_beside_ours_with_its_seeds_and_verdict():

@@ -1,4 +1,4 @@
-"""What `dbp.standins` promises: the same pixels everywhere, faces that differ and smile, digits that can be read."""
+"""What `dbp.data.standins` promises: the same pixels everywhere, faces that differ and smile, digits that can be read."""
 
 import hashlib
 import io
@@ -9,7 +9,8 @@ import torch
 from scipy.ndimage import binary_dilation
 from sklearn.linear_model import RidgeClassifier
 
-from dbp import data, standins, toy_faces
+from dbp import data, toy_faces
+from dbp.data import standins
 
 FIRST_200_FACES = "1a230db060ef46ee613c5ddb17410ad62ac2efd8e6f76d4467d592cf33cccc6b"
 LUMINANCE = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)

@@ -1,4 +1,4 @@
-"""`dbp.sweep` and `dbp.standing`: nothing is computed twice, nothing is lost, and a failure stays where it happened."""
+"""`dbp.runs.sweep` and `dbp.runs.status`: nothing is computed twice, nothing is lost, and a failure stays where it happened."""
 
 import dataclasses
 import os
@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dbp import data, records, standing, sweep, weights
-from dbp.checkpoints import Checkpoint
-from dbp.records import Record
+from dbp import data
+from dbp.files import Checkpoint
+from dbp.runs import records, sweep, weights
+from dbp.runs import status as standing
+from dbp.runs.records import Record
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 import pandas
 import pytest
 
-from dbp.experiments import tables
-from dbp.paper import Cell
+from dbp.tables import p2 as tables
+from dbp.tables.paper import Cell
 
 
 def frame(**columns):

@@ -1,13 +1,13 @@
-"""`dbp.weights`: small enough for a repository, and never another run's."""
+"""`dbp.runs.weights`: small enough for a repository, and never another run's."""
 
 import dataclasses
 
 import pytest
 import torch
 
-from dbp import weights
-from dbp.checkpoints import Damaged
-from dbp.records import Record
+from dbp.files import Damaged
+from dbp.runs import weights
+from dbp.runs.records import Record
 
 RUN = Record("toy", {"seed": 0}, "data", {}, {"clean": 0.9}, {})
 

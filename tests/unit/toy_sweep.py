@@ -4,7 +4,8 @@ import sys
 
 import toy_experiment
 
-from dbp import profiles, sweep
+from dbp import profiles
+from dbp.runs import sweep
 
 
 def main(jobs: str, seeds: str, backend: str = "processes", address: str | None = None) -> int:

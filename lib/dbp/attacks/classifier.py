@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dbp.attacks.inputs import (
+from dbp.attacks.arguments import (
     check_call,
     check_choice,
     check_count,

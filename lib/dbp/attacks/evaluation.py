@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dbp.attacks.inputs import check_count, check_device, check_images, check_labels, preserve_buffers
+from dbp.attacks.arguments import check_count, check_device, check_images, check_labels, preserve_buffers
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from dbp import data, profiles, records, sweep, weights
+from dbp import data, profiles
 from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.autoencoders import AUTOENCODERS, build_autoencoder
 from dbp.models.vae import LIKELIHOODS
 from dbp.profiles import Profile
-from dbp.records import Store
+from dbp.runs import records, sweep, weights
+from dbp.runs.records import Store
 from dbp.training import AutoencoderTraining, fit_autoencoder
 
 NAME = "dbp_autoencoders"
@@ -122,7 +123,7 @@ def likelihood_of(dataset: str) -> str:
 
 
 def results(profile: str | Profile = "laptop", **options):
-    """The table of records of a profile, computing what no record holds; options as of `dbp.sweep.ensure`."""
+    """The table of records of a profile, computing what no record holds; options as of `dbp.runs.sweep.ensure`."""
     return sweep.ensure(sys.modules[__name__], profile, **options)
 
 

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbp import penalties, profiles, sweep
+from dbp import penalties, profiles
 from dbp.attacks import fgsm, pgd
 from dbp.device import choose
 from dbp.experiments.l1_penalty import PROBE_IMAGES, flatness_probe, images_of, measure
 from dbp.metrics import accuracy, diagnostics
 from dbp.models.classifiers import CLASSIFIERS, build_classifier
 from dbp.profiles import Profile
+from dbp.runs import sweep
 from dbp.training import ClassifierTraining, Objective, fit_classifier, smoothed_cross_entropy
 
 NAME = "l1_adversarial_training"
@@ -143,7 +144,7 @@ def roots(config: Config) -> list[Callable]:
 
 
 def results(profile: str | Profile = "laptop", **options):
-    """The table of records of a profile, computing what no record holds; options as of `dbp.sweep.ensure`."""
+    """The table of records of a profile, computing what no record holds; options as of `dbp.runs.sweep.ensure`."""
     return sweep.ensure(sys.modules[__name__], profile, **options)
 
 

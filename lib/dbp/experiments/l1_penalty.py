@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbp import data, penalties, profiles, sweep
+from dbp import data, penalties, profiles
 from dbp.attacks import evaluate, fgsm, pgd
 from dbp.device import choose
 from dbp.metrics import accuracy, jacobian_l1_norm
 from dbp.models.classifiers import CLASSIFIERS, build_classifier
 from dbp.profiles import Profile
+from dbp.runs import sweep
 from dbp.training import ClassifierTraining, Objective, fit_classifier
 
 NAME = "l1_penalty"
@@ -104,7 +105,7 @@ def roots(config: Config) -> list[Callable]:
 
 
 def results(profile: str | Profile = "laptop", **options):
-    """The table of records of a profile, computing what no record holds; options as of `dbp.sweep.ensure`."""
+    """The table of records of a profile, computing what no record holds; options as of `dbp.runs.sweep.ensure`."""
     return sweep.ensure(sys.modules[__name__], profile, **options)
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 
-from dbp.paper import Cell
 from dbp.plots.style import COLORS, Figure, end_labels, line_panels, theme
+from dbp.tables.paper import Cell
 
 PROGRESS = {
     "delta": "how far the outputs move,\nfrom x to its twin",

@@ -27,7 +27,7 @@ class Cell:
 def _document() -> dict:
     import yaml
 
-    return yaml.safe_load((importlib.resources.files("dbp") / "paper.yaml").read_text(encoding="utf-8"))
+    return yaml.safe_load((importlib.resources.files("dbp.tables") / "paper.yaml").read_text(encoding="utf-8"))
 
 
 def table(paper: str, number: int):

@@ -1,11 +1,9 @@
-"""Where was I? Training state in one safetensors file, written whole or not at all, and checked when it is read."""
+"""How is a file written? Whole or not at all, under a temporary name first, and checked when it is read."""
 
 import hashlib
 import json
 import os
-import sys
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -13,39 +11,6 @@ from torch import Tensor
 
 class Damaged(ValueError):
     """A file whose content is not what was written into it."""
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The state of one run.
-
-    Args:
-        path: of the file; the folder is made when it is first written.
-    """
-
-    path: Path
-
-    def save(self, tensors: dict[str, Tensor], meta: dict) -> None:
-        """Keep named tensors and a JSON-able dict, in the place of what was kept before."""
-        write_tensors(self.path, tensors, meta)
-
-    def load(self) -> tuple[dict[str, Tensor], dict] | None:
-        """What was saved last, or None. A damaged file is set aside, named on stderr, and counts as nothing."""
-        try:
-            return read_tensors(self.path)
-        except FileNotFoundError:
-            return None
-        except Damaged as error:
-            aside = set_aside(self.path)
-            if aside is not None:
-                print(f"{error}; set aside as {aside.name}, starting afresh", file=sys.stderr)
-            return None
-
-    def delete(self) -> None:
-        """Remove the file, if there is one, and what a killed process left beside it."""
-        self.path.unlink(missing_ok=True)
-        for left_over in self.path.parent.glob(f".{self.path.name}.*.tmp"):
-            left_over.unlink(missing_ok=True)
 
 
 def cache_folder() -> Path:
@@ -130,3 +95,8 @@ def _digest(tensors: dict[str, Tensor], text: str) -> str:
         digest.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy() if tensor.numel() else b"")
     return digest.hexdigest()
+
+
+def one_line(error: Exception) -> str:
+    """What went wrong, with its kind, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

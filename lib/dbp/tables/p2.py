@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import pandas
 
-from dbp import paper
 from dbp.experiments.l1_adversarial_training import METHODS
 from dbp.metrics import student
-from dbp.paper import Cell
+from dbp.tables import paper
+from dbp.tables.paper import Cell
 
 # Which measure of a record a published row is.
 P2_MEASURES = {"clean": "clean", "adv": "fgsm_0.3"}
@@ -43,10 +43,10 @@ def p2_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
     """P2 Table 2, cell by cell, for every reading of the penalty (`unit`, `outputs`).
 
     The effect of a lambda is counted from lambda = 0.1, the smallest one that the paper prints; our lambda = 0 has no
-    published cell beside it. Both sides' cells and the verdict's rule are those of `dbp.paper`.
+    published cell beside it. Both sides' cells and the verdict's rule are those of `dbp.tables.paper`.
 
     Args:
-        frame: records of `l1_penalty`, as `dbp.records.load` gives them.
+        frame: records of `l1_penalty`, as `dbp.runs.records.load` gives them.
 
     Returns:
         One row a model, measure, lambda, unit and outputs, with the two cells (`ours`, `theirs`; None where there is
@@ -80,10 +80,10 @@ def p2_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFrame]:
     """P2 Tables 3 and 4, cell by cell, from the largest runs of each model.
 
     The effect of the penalty is counted from adversarial training alone at the same epsilon; that of adversarial training,
-    from its smallest epsilon; that of a lambda in Table 4, from lambda = 0. The verdict's rule is that of `dbp.paper`.
+    from its smallest epsilon; that of a lambda in Table 4, from lambda = 0. The verdict's rule is that of `dbp.tables.paper`.
 
     Args:
-        frame: records of `l1_adversarial_training`, as `dbp.records.load` gives them.
+        frame: records of `l1_adversarial_training`, as `dbp.runs.records.load` gives them.
 
     Returns:
         Table number to one row a published cell: model, method, eps, lam, measure, the two cells (`ours`, `theirs`) and the
@@ -117,7 +117,7 @@ def of_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
     """The records of one method of `dbp.experiments.l1_adversarial_training`, whatever the model, budget and size.
 
     Args:
-        frame: its records, as `dbp.records.load` gives them.
+        frame: its records, as `dbp.runs.records.load` gives them.
         method: a key of `METHODS`.
     """
     wanted = {"attack": "fgsm", "labels": "true", "label_smoothing": 0.1} | METHODS[method]

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from dbp import profiles, records
-from dbp.checkpoints import Checkpoint, cache_folder
-from dbp.fingerprint import changed
-from dbp.records import Record, Store
+from dbp import profiles
+from dbp.files import cache_folder
+from dbp.runs.checkpoints import Checkpoint
+from dbp.runs import records
+from dbp.runs.fingerprint import changed
+from dbp.runs.records import Record, Store
 
 STATUSES = ("done", "running", "failed", "missing")
 

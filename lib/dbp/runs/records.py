@@ -1,7 +1,7 @@
 """What was run before? One small JSON file a finished run, named by a hash of everything that determines its result.
 
 The name covers the experiment, its configuration (with the seed), the fingerprint of the data and the code that the
-result went through (`dbp.fingerprint`). So a record is found exactly when running again would give the same numbers.
+result went through (`dbp.runs.fingerprint`). So a record is found exactly when running again would give the same numbers.
 """
 
 import dataclasses
@@ -15,15 +15,15 @@ from pathlib import Path
 from types import ModuleType
 
 from dbp import data
-from dbp.checkpoints import Damaged, set_aside, write_bytes
-from dbp.fingerprint import code_of
+from dbp.files import Damaged, set_aside, write_bytes
+from dbp.runs.fingerprint import code_of
 
 SCHEMA = 1
 SUFFIX = ".json"
 FAILED = ".failed.json"
 
 # Where the wheel puts the records of the published pages; a checkout has no such folder.
-SHIPPED = Path(__file__).parent / "_records"
+SHIPPED = Path(__file__).parents[1] / "_records"
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def default_root() -> Path:
     """The folder of records: see `Store`."""
     if os.environ.get("DBP_RECORDS"):
         return Path(os.environ["DBP_RECORDS"])
-    checkout = Path(__file__).resolve().parents[2]
+    checkout = Path(__file__).resolve().parents[3]
     if (checkout / "pyproject.toml").is_file() and (checkout / "records").is_dir():
         return checkout / "records"
     import platformdirs

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas
 
-from dbp.experiments.p1_tables import NAMES, as_number
-from dbp.experiments.tables import Printed
-from dbp.paper import Cell
+from dbp.tables.p1 import NAMES, as_number
+from dbp.tables.p2 import Printed
+from dbp.tables.paper import Cell
 
 # Method to the column of its strength, and the strength that stands for no effect.
 STRENGTHS = {"attached": ("lam2", 0.0), "detached": ("lam2", 0.0), "KL weight": ("lam1", 1.0),

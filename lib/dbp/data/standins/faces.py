@@ -6,7 +6,7 @@ square roots are taken, one at a time and in float32: IEEE 754 rounds those the 
 
 import numpy as np
 
-from dbp.toy_people import DRAWS, parameters, rgb
+from dbp.data.standins.people import DRAWS, parameters, rgb
 
 BATCH = 10  # faces painted at once: what fits a processor's cache
 BLUSH, SHADOW = (rgb(one).reshape(1, 3, 1, 1) for one in ((268, 184, 184), (204, 255, 268)))

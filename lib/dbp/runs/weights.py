@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from dbp.checkpoints import Damaged, cache_folder, read_tensors, write_tensors
-from dbp.records import Record
+from dbp.files import Damaged, cache_folder, read_tensors, write_tensors
+from dbp.runs.records import Record
 
 # A repository that people clone stays small: bytes of one file, and of all together.
 LARGEST_FILE = 4_000_000
@@ -29,7 +29,7 @@ def kept(experiment: str, key: str) -> dict[str, Tensor] | None:
     """The weights of a finished run, name to tensor, or None if they are not in this machine's cache.
 
     Raises:
-        dbp.checkpoints.Damaged: the file is damaged, or belongs to another run.
+        dbp.files.Damaged: the file is damaged, or belongs to another run.
     """
     path = _cached(experiment, key)
     try:
@@ -78,13 +78,13 @@ def committed(record: Record, folder: Path | None = None) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: none were committed.
-        dbp.checkpoints.Damaged: the file is damaged, or does not belong to this record.
+        dbp.files.Damaged: the file is damaged, or does not belong to this record.
     """
     folder = Path(folder or committed_folder()) / record.experiment
     keys = [record.key, *(step["from_key"] for step in reversed(record.provenance.get("adopted", [])))]
     path = next((folder / f"{key}.safetensors" for key in keys if (folder / f"{key}.safetensors").is_file()), None)
     if path is None:
-        raise FileNotFoundError(f"no weights of {record.key} in {folder}: `dbp.weights.export` writes them")
+        raise FileNotFoundError(f"no weights of {record.key} in {folder}: `dbp.runs.weights.export` writes them")
     tensors, meta = read_tensors(path)
     if meta != {**_meta(record), "key": path.stem}:
         raise Damaged(f"{path} holds the weights of {meta}, expected those of {record.experiment} {record.key}")
@@ -93,8 +93,8 @@ def committed(record: Record, folder: Path | None = None) -> dict[str, Tensor]:
 
 def committed_folder() -> Path:
     """`weights/` of the checkout that the package lies in, else what came with the package."""
-    checkout = Path(__file__).resolve().parents[2]
-    return checkout / "weights" if (checkout / "pyproject.toml").is_file() else Path(__file__).parent / "_weights"
+    checkout = Path(__file__).resolve().parents[3]
+    return checkout / "weights" if (checkout / "pyproject.toml").is_file() else Path(__file__).parents[1] / "_weights"
 
 
 def _meta(record: Record) -> dict:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas
 
-from dbp import paper
-from dbp.experiments import tables
-from dbp.paper import Cell
+from dbp.tables import p2 as tables
+from dbp.tables import paper
+from dbp.tables.paper import Cell
 
 NOT_COLUMNS = {"table", "mean", "std", "printed"}  # of `paper.yaml`: what is in a cell, not where it stands
 

@@ -20,10 +20,10 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from dbp.checkpoints import Damaged, write_bytes
-from dbp.colour import ATTRIBUTES, IMAGES, PARTITION, one_line
+from dbp.files import Damaged, one_line, write_bytes
 
 TRAIN, VALIDATION, TEST = "0", "1", "2"  # of the partition file
+PARTITION, ATTRIBUTES, IMAGES = "list_eval_partition.txt", "list_attr_celeba.txt", "img_align_celeba"
 LABEL = "Smiling"
 PUBLISHED_SIZE = (178, 218)  # width, height
 SHAPE = (3, 64, 64)  # of a small image

@@ -6,9 +6,9 @@ second measure the magnitude of d x' / d x and trains on the gradient of the los
 
 import pandas
 
-from dbp import paper
-from dbp.experiments.tables import Printed
-from dbp.paper import Cell
+from dbp.tables import paper
+from dbp.tables.p2 import Printed
+from dbp.tables.paper import Cell
 
 # Where the runs of a data set are compared with which column of the paper, and the measure that is its reconstruction loss.
 COLUMNS = {"mnist": ("MNIST", "MNIST", "reconstruction"), "celeba": ("CelebA", "CelebA", "reconstruction"),
@@ -27,7 +27,7 @@ def p1_table1(frame: pandas.DataFrame) -> pandas.DataFrame:
     cells are under their own name, can at best go in the *same direction*, and those of CelebA stay *not run* without it.
 
     Args:
-        frame: records of `dbp_autoencoders`, as `dbp.records.load` gives them.
+        frame: records of `dbp_autoencoders`, as `dbp.runs.records.load` gives them.
 
     Returns:
         One row a published cell, reading of the gradient ("jacobian", "whole", "encoder_path"; "reconstruction" for

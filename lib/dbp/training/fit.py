@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 from dbp.data import Split
 from dbp.device import choose
-from dbp.epochs import one_pass, run_epochs
 from dbp.metrics import accuracy
 from dbp.models.vae import kl_divergence
 from dbp.penalties import loss_gradient_l2
+from dbp.training.loop import one_pass, run_epochs
 
 STOPPING_RULES = ("patience", "equal", "no_increase")
 
@@ -113,7 +113,7 @@ def fit_classifier(
         objective: (model, x [B, ...], y [B], generator) to named per-example terms, each [n]; their means are added.
         generator: a CPU generator; every random choice of the training comes from it.
         probe: measures of the model that go into the history, taken before the first epoch and after every one.
-        checkpoint: a `dbp.checkpoints.Checkpoint`; if it holds a state, training goes on from there, with the same
+        checkpoint: a `dbp.files.Checkpoint`; if it holds a state, training goes on from there, with the same
             result as unbroken training (to the bit on a CPU with the same number of threads).
         report: called with the history row of each finished epoch.
         progress: show a bar.
@@ -240,7 +240,7 @@ def fit_autoencoder(
 
     Args:
         model: an autoencoder; moved to the device that `dbp.device.choose` gives.
-        images: [N, channels, height, width], a tensor or a `dbp.colour.PixelStore`.
+        images: [N, channels, height, width], a tensor or a `dbp.data.pixels.PixelStore`.
         settings: see there.
         generator, probe, checkpoint, report, progress: as of `fit_classifier`.
 

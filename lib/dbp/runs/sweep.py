@@ -18,10 +18,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
-from dbp import records, weights
-from dbp.checkpoints import Checkpoint
-from dbp.records import Record, Store
-from dbp.standing import State, checkpoint_of, claim, overview, refresh, seconds_left, stale, survey, why_missing
+from dbp.runs.checkpoints import Checkpoint
+from dbp.runs import records, weights
+from dbp.runs.records import Record, Store
+from dbp.runs.status import State, checkpoint_of, claim, overview, refresh, seconds_left, stale, survey, why_missing
 
 __all__ = [
     "BACKENDS", "RunsFailed", "State", "checkpoint_of", "ensure", "overview", "refresh", "seconds_left", "stale", "survey",
@@ -57,7 +57,7 @@ def ensure(
         store: of records; the default one if None.
 
     Returns:
-        A pandas.DataFrame as of `dbp.records.load`.
+        A pandas.DataFrame as of `dbp.runs.records.load`.
 
     Raises:
         ValueError: jobs or threads below 1, an unknown backend or field in `only`, or no run with its values.
@@ -154,7 +154,7 @@ def _run_one(module: str, path: list[str], fields: dict, key: str, root: str, th
 
 
 def _attempt(experiment: ModuleType, config, key: str, store: Store):
-    from dbp.provenance import Clock
+    from dbp.runs.provenance import Clock
 
     if store.read(experiment.NAME, key) is not None:  # another sweep was faster
         return key, 0.0, None

@@ -1,0 +1,107 @@
+"""Would this evaluation notice a fragile model? Zero gradients, and the questions that a sceptic asks of an attack."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from dbp.attacks.arguments import (
+    check_budget,
+    check_call,
+    check_count,
+    check_device,
+    check_images,
+    check_labels,
+    check_logits,
+    check_loss,
+    preserve_buffers,
+)
+from dbp.attacks.classifier import fgsm, pgd, random_noise, transfer
+from dbp.attacks.evaluation import evaluate
+from dbp.attacks.losses import Loss, attack_loss
+
+
+def zero_gradient_share(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, loss: Loss = "cross_entropy", batch_size: int = 1000
+) -> float:
+    """Share of the images whose input gradient is exactly zero: no gradient attack can move them.
+
+    Args:
+        model: images to logits, [B, C].
+        x, y: images, [N, ...], and labels, [N].
+        loss: whose gradient: "cross_entropy", "margin" or "dlr".
+        batch_size: images at once.
+    """
+    check_images(x)
+    check_labels(y, x)
+    check_device(model, x)
+    check_loss(loss)
+    check_count("batch_size", batch_size)
+    zero = 0
+    with preserve_buffers(model):
+        for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
+            images = images.detach().requires_grad_()
+            logits = model(images)
+            check_logits(logits, labels)
+            (gradient,) = torch.autograd.grad(attack_loss(loss, logits, labels).sum(), images)
+            zero += int((gradient.flatten(1) == 0).all(1).sum())
+    return zero / len(y)
+
+
+def diagnostics(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *,
+    eps: float = 0.1, eps_grid: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.5), steps: int = 20, draws: int = 10,
+    source: Callable[[Tensor], Tensor] | None = None, tolerance: float = 0.02, batch_size: int = 1000,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> pd.DataFrame:
+    """Would this evaluation notice a fragile model? The questions of Athalye et al. (2018) and Carlini et al. (2019).
+
+    All attacks are L-infinity; PGD starts at random points of seed 0.
+
+    Args:
+        model: images to logits, [B, C].
+        x, y: images, [N, ...], inside `bounds`, and labels, [N].
+        eps: budget of all rows but the grid, in units of the pixel range.
+        eps_grid: budgets; with half the pixel range any image can be turned grey, so that accuracy is at most chance.
+        steps: of PGD.
+        draws: of random noise; an image keeps the first that fools the model.
+        source: another model to transfer PGD from; without one, that row is missing.
+        tolerance: share of the images that may go the wrong way before a row is called suspicious.
+        batch_size: images at once.
+        bounds: smallest and largest pixel.
+
+    Returns:
+        One row a question: `check`; `value` and `reference`, shares of 1, accuracies unless the row says otherwise;
+        `expected`, how the value relates to the reference where attack and model are honest; `suspicious`, whether it
+        does not. A suspicious row says that the model is more fragile than the attack shows.
+
+    Raises:
+        TypeError, ValueError: a wrong argument, named before any work.
+    """
+    check_call(model, x, y, eps, bounds)
+    for budget in eps_grid:
+        check_budget("eps_grid", budget, x)
+    strong = partial(pgd, steps=steps, bounds=bounds)
+    grid = {f"PGD, eps {budget:g}": partial(strong, eps=budget) for budget in sorted(eps_grid)}
+    rivals = {
+        "PGD, twice the steps": partial(strong, eps=eps, steps=2 * steps),
+        "PGD, margin loss": partial(strong, eps=eps, loss="margin"),
+        "FGSM": partial(fgsm, eps=eps, bounds=bounds),
+        f"random noise, {draws} draws": partial(random_noise, eps=eps, draws=draws, bounds=bounds),
+    }
+    if source is not None:
+        rivals["PGD from another model"] = transfer(source, partial(strong, eps=eps))
+    found = evaluate(model, x, y, {"PGD": partial(strong, eps=eps)} | grid | rivals, batch_size=batch_size)
+    rows = [("input gradient exactly zero", zero_gradient_share(model, x, y, batch_size=batch_size), 0.0, "not above")]
+    smaller = float(found.clean.double().mean())
+    for name in grid:
+        rows.append((name, found.accuracy(name), smaller, "not above"))
+        smaller = found.accuracy(name)
+    if max(eps_grid, default=0) >= (bounds[1] - bounds[0]) / 2:
+        rows[-1] = (rows[-1][0], smaller, float(y.bincount().max()) / len(y), "not above")  # the most frequent label
+    rows += [(name, found.accuracy(name), found.accuracy("PGD"), "not below") for name in rivals]
+    table = pd.DataFrame(rows, columns=["check", "value", "reference", "expected"])
+    excess = (table["value"] - table["reference"]) * table["expected"].map({"not above": 1, "not below": -1})
+    return table.assign(suspicious=excess > tolerance)

@@ -1,0 +1,1 @@
+"""What was run before? Records, sweeps and weights."""

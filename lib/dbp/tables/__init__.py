@@ -1,0 +1,1 @@
+"""What did they print? The published tables, ours beside theirs, and verdicts."""
