@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from dbp.models.autoencoders import build_autoencoder
-from dbp.models.draw import Whole
+from dbp.models.draw import FullImage
 from dbp.training import AutoencoderTraining, autoencoder_terms
 from dbp.training.loop import one_pass
 
@@ -26,7 +26,7 @@ DIRECT = {"DRAW1", "DRAW16"}
 PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm"}
 
 
-class Transcribed(Whole):
+class Transcribed(FullImage):
     """P1 Eq. (5) as printed: x, the error image and the decoder's state are put side by side in every step."""
 
     def prepare(self, x: Tensor) -> Tensor:
@@ -40,7 +40,7 @@ def training_step(name: str, penalised: bool, direct: bool = False) -> Callable[
     """The library's own step, a pass over one batch; the penalty's weight is small, so that the network stays a network."""
     model = build_autoencoder(name, seed=0)
     if direct:
-        model.eye.__class__ = Transcribed
+        model.attention.__class__ = Transcribed
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, weight_decay=0.0, fused=True)
     settings = AutoencoderTraining(1, lam2=1e-6 if penalised else 0.0)
     generator, (x, _) = torch.Generator().manual_seed(0), images()

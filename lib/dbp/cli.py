@@ -23,53 +23,53 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the plan and the estimate, and run nothing")] = False,
 ) -> None:
     """Compute the runs of an experiment that no record holds; stop it at any time and call it again."""
-    from dbp import experiments
-    from dbp.runs import status as standing
-    from dbp.runs import sweep
+    from dbp import runs
 
     with _one_line():
-        module, chosen = experiments.get(experiment), _parse(only)
-        states = sweep.survey(module, profile, only=chosen)
+        chosen = _parse(only)
+        states = runs.survey(experiment, profile, only=chosen)
         if dry_run:
             for state in states:
-                typer.echo(f"{state.planned.key}  {state.status:8}{_describe(state.planned.config)}")
-            hours = standing.gpu_hours(module, states)
-            guess = "" if hours is None else f"; a guess for one GPU: {hours:.1f} hours"
-            return typer.echo(_summary(experiment, states, jobs) + guess)
+                typer.echo(f"{state.planned.key}  {state.status:8}{_describe(state.planned)}")
+            return typer.echo(_summary(experiment, states, jobs))
         try:
-            sweep.ensure(module, profile, jobs=jobs, only=chosen, threads=threads, backend=backend, address=address)
+            runs.ensure(experiment, profile, jobs=jobs, only=chosen, threads=threads, backend=backend, address=address)
         except KeyboardInterrupt:
             typer.echo("stopped; what is finished is recorded, call again to go on")
             raise typer.Exit(130) from None
-        typer.echo(_summary(experiment, sweep.survey(module, profile, only=chosen), jobs))
+        typer.echo(_summary(experiment, runs.survey(experiment, profile, only=chosen), jobs))
 
 
 @app.command()
-def status(profile: Profile = "laptop", jobs: Jobs = 1) -> None:
-    """Every experiment: what is done, running, failed, missing or stale, and the hours that are left."""
-    from dbp import experiments
-    from dbp.runs import sweep
+def status(
+    profile: Profile = "laptop", jobs: Jobs = 1,
+    networks: Annotated[bool, typer.Option("--networks", help="name the networks that finished runs build on")] = False,
+) -> None:
+    """Every experiment: what is done, running, failed, stale or missing, why, and the hours that are left."""
+    from dbp import experiments, runs
 
     with _one_line():
         for name in experiments.NAMES:
-            module = experiments.get(name)
-            states = sweep.survey(module, profile)
+            states = runs.survey(name, profile)
             typer.echo(_summary(name, states, jobs))
-            for key, functions in sweep.stale(module, states).items():
-                typer.echo(f"  stale {key}: changed since: {', '.join(functions)}")
+            for state in states:
+                if state.status in ("stale", "failed"):
+                    typer.echo(f"  {state.planned.key} {state.reason}")
+                for need in state.record.needs if networks and state.record else ():
+                    typer.echo(f"  {state.planned.key} builds on {need.experiment} {need.key}, weights {need.weights[:16]}")
 
 
 @app.command()
 def show(key: str) -> None:
-    """One record whole, by the first digits of its key; the traceback, if the run failed."""
+    """One record whole, by the first digits of its key: what it builds on, and the traceback if the run failed."""
     import dataclasses
     import json
 
-    from dbp import experiments
-    from dbp.runs.records import FAILED, Store
+    from dbp import experiments, runs
+    from dbp.runs.store import FAILED
 
     with _one_line():
-        store = Store()
+        store = runs.Store()
         found = [record for name in experiments.NAMES for record in store.records(name) if record.key.startswith(key)]
         failed = [path for name in experiments.NAMES for path in (store.root / name).glob(f"{key}*{FAILED}")]
         found += [store.failure(path.parent.name, path.name.removesuffix(FAILED)) for path in failed]
@@ -83,19 +83,17 @@ def records(
     profile: Profile = "laptop",
     check: Annotated[bool, typer.Option("--check", help="exit 1 if a record is damaged or a file is no record")] = False,
 ) -> None:
-    """List the records, and why a planned run has none; damaged ones are set aside, strays are named."""
-    from dbp import experiments
-    from dbp.runs import sweep
-    from dbp.runs.records import Store
+    """List the records, and why a planned run has none; damaged files and strays are named, and nothing is changed."""
+    from dbp import experiments, runs
 
     with _one_line():
-        store = Store()
+        store = runs.Store()
         for name in experiments.NAMES:
             for record in store.records(name):
-                typer.echo(f"{record.key}  {record.provenance.get('finished', ''):26}{name}  {_describe(record.config)}")
-            module = experiments.get(name)
-            for key, reason in sweep.why_missing(module, sweep.survey(module, profile)).items():
-                typer.echo(f"missing {key}  {name}, {profile}: {reason}")
+                typer.echo(f"{record.key}  {record.provenance.get('finished', ''):26}{name}  {_describe(record)}")
+            for state in runs.survey(name, profile):
+                if state.record is None:
+                    typer.echo(f"missing {state.planned.key}  {name}, {profile}: {state.reason}")
         strays = store.strays()
         for path in strays:
             typer.echo(f"stray: {path}" + (" (left by a killed process; delete it)" if path.name.startswith(".") else ""))
@@ -110,11 +108,10 @@ def refresh(
     only: Only = "",
 ) -> None:
     """Keep stale records whose code changed but whose results did not: a sample is run again and must agree to the bit."""
-    from dbp import experiments
-    from dbp.runs import sweep
+    from dbp import runs
 
     with _one_line():
-        agreed, total = sweep.refresh(experiments.get(experiment), profile, sample=sample, only=_parse(only))
+        agreed, total = runs.refresh(experiment, profile, sample=sample, only=_parse(only))
     typer.echo(f"{total} stale records; {agreed} run again agree to the bit" + ("; all were kept" if agreed else ""))
 
 
@@ -126,7 +123,7 @@ def notebook(
     """Execute a notebook by papermill; a parameter that it does not have is an error, not a remark."""
     import papermill
 
-    from dbp.profiles import nearest
+    from dbp.spelling import nearest
 
     with _one_line():
         source = source if source.suffix == ".ipynb" else source.with_suffix(".ipynb")
@@ -134,8 +131,8 @@ def notebook(
         known = papermill.inspect_notebook(str(source))
         for name in given:
             if name not in known:
-                near = nearest(name, known)
-                raise KeyError(f"{source.name} has no parameter {name!r}; there are {', '.join(known)}{near}")
+                hint = f"there are {', '.join(known)}{nearest(name, known)}"
+                raise ValueError(f"{source.name} has no parameter {name!r}; {hint}")
         papermill.execute_notebook(str(source), str(output), given, cwd=str(source.parent), kernel_name="python3")
 
 
@@ -150,15 +147,16 @@ def _parse(only: str) -> dict:
     return {{"lambda": "lam"}.get(name.strip(), name.strip()): yaml.safe_load(value) for name, value in pairs}
 
 
-def _describe(config: dict) -> str:
-    return " ".join(f"{name}={value}" for name, value in config.items())
+def _describe(record) -> str:
+    builds_on = [f"on {need.experiment} {need.key}" for need in record.needs]
+    return " ".join([*(f"{name}={value}" for name, value in record.config.items()), *builds_on])
 
 
 def _summary(name: str, states: list, jobs: int) -> str:
-    from dbp.runs import sweep
+    from dbp.runs.status import STATUSES, seconds_left
 
-    counts = {word: sum(state.status == word for state in states) for word in ("done", "running", "failed", "missing")}
-    left = sweep.seconds_left(states, jobs)
+    counts = {word: sum(state.status == word for state in states) for word in STATUSES}
+    left = seconds_left(states, jobs)
     hours = "no record to estimate from" if left is None else f"about {left / 3600:.1f} hours left with {jobs} at once"
     return f"{name}: " + ", ".join(f"{count} {status}" for status, count in counts.items()) + f"; {hours}"
 
@@ -170,7 +168,7 @@ def _one_line() -> Iterator[None]:
         yield
     except typer.Exit:
         raise
-    except (KeyError, ValueError, RuntimeError, OSError) as error:
+    except (LookupError, ValueError, RuntimeError, OSError) as error:
         _fail(" ".join(str(error.args[0] if isinstance(error, KeyError) else error).split()))
 
 

@@ -1,4 +1,8 @@
-"""Where do the tensors live? The one place that decides."""
+"""Where do the tensors live? The one place that decides.
+
+The fits and an experiment's `run` ask it, and move model and data there. Everything else computes where its input lies, and
+raises where model and images lie on different devices.
+"""
 
 import torch
 

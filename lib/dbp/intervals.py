@@ -87,7 +87,7 @@ def _level(level: float) -> float:
 def _at_least_two(values: Sequence[float]) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.ndim != 1 or len(values) < 2:
-        raise ValueError(f"values must be one number a seed, at least 2, but have the shape {list(values.shape)}")
+        raise ValueError(f"values must be at least 2 numbers, one a seed, but have the shape {list(values.shape)}")
     if not np.isfinite(values).all():
         raise ValueError(f"values must be finite, but are {values.tolist()}")
     return values

@@ -23,7 +23,7 @@ def loss_gradient_l2(loss: Tensor, x: Tensor) -> Tensor:
     Raises:
         TypeError: an argument is not a tensor.
         ValueError: `loss` is not [B], `x` does not require a gradient, `loss` does not depend on it, its graph has been
-            freed, or batch normalisation in training mode mixes the examples.
+            freed, or batch normalisation mixes the examples, as it does in training mode.
     """
     return _loss_gradient(loss, x).flatten(1).square().sum(1)
 
@@ -86,7 +86,7 @@ def jacobian_frobenius2(
         outputs: [B, C], logits or probabilities; the unit is theirs squared, per squared pixel.
         x: the inputs that `outputs` were computed from, [B, ...], with requires_grad.
         projections: vectors an example, each a backward pass.
-        generator: a CPU generator; without one, seed 0.
+        generator: a CPU generator; without one, torch's global one, which `torch.manual_seed` sets.
 
     Returns:
         [B], differentiable with respect to the parameters.
@@ -97,7 +97,6 @@ def jacobian_frobenius2(
     _require_outputs(outputs, x, generator)
     if not isinstance(projections, int) or projections < 1:
         raise ValueError(f"projections must be a whole number of at least 1, but is {projections!r}")
-    generator = generator or torch.Generator().manual_seed(0)
     total = torch.zeros(len(x), dtype=x.dtype, device=x.device)
     for _ in range(projections):
         v = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype).to(outputs.device)
@@ -107,7 +106,8 @@ def jacobian_frobenius2(
 
 
 def jacobian_l1(
-    outputs: Tensor, x: Tensor, estimator: str = "exact", generator: torch.Generator | None = None
+    outputs: Tensor, x: Tensor, estimator: str = "exact", generator: torch.Generator | None = None, *,
+    vectorize: bool | None = None,
 ) -> Tensor:
     """Entrywise L1 norm of each example's Jacobian, sum_i sum_j |d outputs_i / d x_j|: P2 Eq. (3).
 
@@ -119,30 +119,35 @@ def jacobian_l1(
         estimator: "exact", C backward passes; "one_row", C times the L1 norm of one row drawn for each example,
             unbiased at the cost of one pass; "summed", the L1 norm of the sum of the rows, which the footnote of P2
             Section 4.2 uses, and which is identically zero where the outputs of an example sum to a constant.
-        generator: a CPU generator for "one_row"; without one, seed 0.
+        generator: a CPU generator for "one_row"; without one, torch's global one, which `torch.manual_seed` sets.
+        vectorize: how "exact" takes its passes: True, all at once, as torch.autograd.functional.jacobian does; False, one
+            by one, in less memory; None, whichever is faster for the kinds of layers in the graph. The values are the
+            same up to rounding.
 
     Returns:
         [B], differentiable with respect to the parameters. Divide by C * D for a mean over the entries.
 
     Raises:
-        KeyError: an unknown estimator.
         TypeError: an argument of the wrong type.
-        ValueError: `outputs` is not [B, C], `x` does not require a gradient, `outputs` does not depend on it, its graph
-            has been freed, or batch normalisation in training mode mixes the examples.
+        ValueError: an unknown estimator, `outputs` is not [B, C], `x` does not require a gradient, `outputs` does not depend
+            on it, its graph has been freed, or batch normalisation mixes the examples, as it does in training mode.
     """
     if estimator not in JACOBIAN_L1:
-        raise KeyError(f"no estimator named {estimator!r}; there are {', '.join(JACOBIAN_L1)}")
+        raise ValueError(f"no estimator named {estimator!r}; there are {', '.join(JACOBIAN_L1)}")
+    if vectorize is not None and not isinstance(vectorize, bool):
+        raise TypeError(f"vectorize must be True, False or None, but is {vectorize!r}")
     _require_outputs(outputs, x, generator)
+    if estimator == "exact":
+        return jacobian_l1_exact(outputs, x, vectorize=vectorize)
     return JACOBIAN_L1[estimator](outputs, x, generator)
 
 
-def jacobian_l1_one_row(outputs: Tensor, x: Tensor, generator: torch.Generator | None) -> Tensor:
+def jacobian_l1_one_row(outputs: Tensor, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """C times the L1 norm of one row, drawn for each example: its mean over the draws is P2 Eq. (3).
 
     Args and returns: as of `jacobian_l1`, which also checks `outputs`, `x` and `generator`.
     """
     batch, classes = outputs.shape
-    generator = generator or torch.Generator().manual_seed(0)
     rows = torch.randint(classes, (batch, 1), generator=generator).to(outputs.device)
     return classes * _gradient(outputs.gather(1, rows).sum(), x).flatten(1).abs().sum(1)
 
@@ -155,27 +160,22 @@ def jacobian_l1_summed(outputs: Tensor, x: Tensor, generator: torch.Generator | 
     return _gradient(outputs.sum(), x).flatten(1).abs().sum(1)
 
 
-def jacobian_l1_exact(outputs: Tensor, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def jacobian_l1_exact(
+    outputs: Tensor, x: Tensor, generator: torch.Generator | None = None, *, vectorize: bool | None = None
+) -> Tensor:
     """sum_i sum_j |J_ij|, P2 Eq. (3).
-
-    The rows of a softmax sum to zero, so its last row is minus the sum of the others and costs no pass.
 
     Args and returns: as of `jacobian_l1`, which also checks `outputs` and `x`; `generator` is not used.
     """
-    closed = _is_softmax(outputs.grad_fn)
-    count = outputs.shape[1] - closed
-    if any(_wants_loop(node) for node in _graph(outputs.grad_fn, x)):
-        rows = torch.stack([_gradient(outputs[:, row].sum(), x) for row in range(count)])  # [C, B, ...]
+    classes = outputs.shape[1]
+    if vectorize is None:
+        vectorize = not any(_wants_loop(node) for node in _graph(outputs, x))
+    if vectorize:
+        one_hot = torch.eye(classes, dtype=outputs.dtype, device=outputs.device)  # row i picks output i of every example
+        rows = _gradient(outputs, x, one_hot[:, None].expand(classes, *outputs.shape))  # [C, B, ...]
     else:
-        rows = _gradient(outputs, x, _one_hot_rows(count, outputs))  # [C, B, ...]
-    norm = rows.flatten(2).abs().sum((0, 2))
-    return norm + rows.sum(0).flatten(1).abs().sum(1) if closed else norm
-
-
-def _one_hot_rows(count: int, outputs: Tensor) -> Tensor:
-    """For each of the first `count` outputs, the cotangent that picks its row of the Jacobian, [count, B, C]."""
-    basis = torch.eye(count, outputs.shape[1], dtype=outputs.dtype, device=outputs.device)
-    return basis[:, None].expand(count, *outputs.shape)
+        rows = torch.stack([_gradient(outputs[:, row].sum(), x) for row in range(classes)])  # [C, B, ...]
+    return rows.flatten(2).abs().sum((0, 2))
 
 
 JACOBIAN_L1: dict[str, Callable[[Tensor, Tensor, torch.Generator | None], Tensor]] = {
@@ -209,9 +209,9 @@ def _require_losses(loss: Tensor, x: Tensor) -> None:
 def _require_outputs(outputs: Tensor, x: Tensor, generator: torch.Generator | None) -> None:
     _require_graph("outputs", outputs, x)
     if outputs.ndim != 2:
-        raise ValueError(f"outputs must be [B, C], but have the shape {list(outputs.shape)}")
-    if generator is not None and not isinstance(generator, torch.Generator):
-        raise TypeError(f"generator must be a torch.Generator, but is {generator!r}")
+        raise ValueError(f"outputs must be [B, C], but has the shape {list(outputs.shape)}")
+    if generator is not None and not (isinstance(generator, torch.Generator) and generator.device.type == "cpu"):
+        raise TypeError(f"generator must be a torch.Generator on the CPU, but is {generator!r}")
 
 
 def _require_graph(name: str, outputs: Tensor, x: Tensor) -> None:
@@ -220,54 +220,61 @@ def _require_graph(name: str, outputs: Tensor, x: Tensor) -> None:
             raise TypeError(f"{argument} must be a tensor, but is {type(value).__name__}")
     if not x.requires_grad:
         raise ValueError("x must require a gradient, but does not: call x.requires_grad_() before the forward pass")
+    if not x.ndim or not x.numel():
+        raise ValueError(f"x must be [B, ...] and not empty, but has the shape {list(x.shape)}")
     if outputs.shape[:1] != x.shape[:1] or not outputs.numel():
-        raise ValueError(f"{name} must belong to the {len(x)} examples of x, but have the shape {list(outputs.shape)}")
+        shape = list(outputs.shape)
+        raise ValueError(f"{name} must be [{len(x)}, ...], one row an example of x, but has the shape {shape}")
     if outputs.grad_fn is None:
-        raise ValueError(f"{name} must depend on x, but carry no graph: compute them from x, without torch.no_grad()")
-    nodes = _graph(outputs.grad_fn, x)
-    if not any(_is_of(node, x) for node in nodes):
-        raise ValueError(f"{name} must depend on x, but their graph does not reach it")
-    with _graph_kept():
-        if any(_mixes_examples(node) for node in nodes):
-            raise ValueError(f"{name} must not mix examples, but batch normalisation is in training mode: call eval()")
+        raise ValueError(f"{name} must depend on x, but has no graph: compute it from x, without torch.no_grad()")
+    nodes = _graph(outputs, x)
+    if _entry(x) not in nodes:
+        raise ValueError(f"{name} must depend on x, but its graph does not lead there")
+    if any("BatchNorm" in node.name() for node in nodes) and _mixes_examples(outputs, x):
+        raise ValueError(f"{name} must not mix examples, but batch normalisation does in training mode: call eval()")
 
 
 @contextmanager
 def _graph_kept():
-    """Turn torch's many lines about a freed graph into one."""
+    """Turn torch's many lines about a freed graph, or one that cannot be batched, into one."""
     try:
         yield
     except RuntimeError as error:
-        if "a second time" not in str(error):
+        if "a second time" in str(error):
+            text = "the graph must be kept, but has been freed: call the earlier backward() with retain_graph=True"
+        elif "vmap" in str(error) or "Batching rule" in str(error):
+            text = "vectorize must be False here: a function in the graph cannot take several rows at once"
+        else:
             raise
-        raise ValueError("the graph must be kept, but has been freed: use backward(retain_graph=True) before") from None
+        raise ValueError(text) from None
 
 
-def _graph(last, x: Tensor) -> list:
-    """The nodes of the graph from `last` back to x, each once."""
-    seen, stack = {}, [last]
+def _graph(outputs: Tensor, x: Tensor) -> set:
+    """The nodes of the graph from the outputs back to x, x's own included if they depend on it."""
+    entry, seen, stack = _entry(x), set(), [outputs.grad_fn]
     while stack:
         node = stack.pop()
         if node is None or node in seen:
             continue
-        seen[node] = None
-        if not _is_of(node, x):
+        seen.add(node)
+        if node is not entry:
             stack.extend(parent for parent, _ in node.next_functions)
-    return list(seen)
+    return seen
 
 
-def _is_of(node, x: Tensor) -> bool:
-    """Whether the node is where x enters the graph: a leaf's accumulator, or what computed x."""
-    return node is x.grad_fn or getattr(node, "variable", None) is x
+def _entry(x: Tensor):
+    """The node where x enters the graph: what computed x, or for a leaf what gathers its gradient."""
+    return torch.autograd.graph.get_gradient_edge(x).node
 
 
-def _mixes_examples(node) -> bool:
-    """Batch normalisation in training mode, over more than one: instance normalisation is the same on [1, BC, ...]."""
-    return "BatchNorm" in node.name() and getattr(node, "_saved_training", False) and len(node._saved_input) > 1
+def _mixes_examples(outputs: Tensor, x: Tensor) -> bool:
+    """Whether examples with an odd number move the outputs of those with an even one.
 
-
-def _is_softmax(node) -> bool:
-    return node.name() == "SoftmaxBackward0" and node._saved_dim in (1, 2**64 - 1)  # torch keeps -1 as unsigned
+    The graph does not say in which mode batch normalisation ran; this asks it, for one more pass.
+    """
+    with _graph_kept():
+        (gradient,) = torch.autograd.grad(outputs[::2].sum(), x, retain_graph=True)
+    return bool(gradient[1::2].any())
 
 
 def _wants_loop(node) -> bool:
@@ -277,4 +284,4 @@ def _wants_loop(node) -> bool:
     1,120 ms. The graph decides, not a clock, so that a result can be repeated to the bit. And a function written in
     Python may not know how to be batched at all.
     """
-    return "Conv" in node.name() or isinstance(node, torch.autograd.function.BackwardCFunction)
+    return "Conv" in node.name() or isinstance(node, torch.autograd.function.FunctionCtx)

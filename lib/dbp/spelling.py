@@ -11,12 +11,15 @@ def nearest(found: str, known: Iterable[str]) -> str:
 
 
 def require_name(found: object, known: Iterable[str], kind: str) -> None:
-    """Raise ValueError unless `found` is one of `known`; the message gives them all and the nearest one.
+    """Refuse a name that is not one of `known`; the message gives them all and the nearest one.
 
     Args:
         found: what was asked for.
         known: the names that there are.
         kind: what is named, e.g. "data set".
+
+    Raises:
+        ValueError: it is not; one line.
     """
     known = list(known)
     if found not in known:

@@ -1,4 +1,4 @@
-"""Networks and images that the tests of the attacks share: small enough to work out by hand."""
+"""Networks and images that the tests of attacks and autoencoders share: small enough to work out by hand."""
 
 from functools import partial
 
@@ -6,6 +6,8 @@ import torch
 from torch import nn
 
 from dbp.attacks import bim, fgsm, pgd, random_noise
+from dbp.models.draw import DRAW
+from dbp.models.vae import dense_vae
 
 ATTACKS = {
     "fgsm": fgsm,
@@ -60,3 +62,21 @@ def network(*before, size=16, seed=0):
 def images(batch=6, shape=(1, 4, 4), seed=1):
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(batch, *shape, generator=generator), torch.arange(batch) % 4
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def random(*shape, seed=0):
+    return torch.rand(*shape, generator=generator(seed), dtype=torch.float64)
+
+
+def tiny_vae():
+    torch.manual_seed(0)
+    return dense_vae((1, 3, 3), latents=2, hidden=5).double()
+
+
+def tiny_draw(window=3, steps=3, channels=1):
+    torch.manual_seed(0)
+    return DRAW((channels, 6, 6), steps=steps, size=4, per_step=2, window=window).double()

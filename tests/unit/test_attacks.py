@@ -209,9 +209,10 @@ class Hill(torch.nn.Module):
 
 def test_pgd_returns_the_point_of_the_path_that_fools_wherever_it_lies():
     x, y = torch.tensor([[0.5]]), torch.tensor([1])
-    found = pgd(Hill(), x, y, 0.3, steps=3, step_size=0.1, random_start=False, loss=lambda logits, y: logits.sum(1) * 0 + x[:, 0])
+    options = dict(step_size=0.1, random_start=False)
+    found = pgd(Hill(), x, y, 0.3, steps=3, loss=lambda logits, y: logits.sum(1) * 0 + x[:, 0], **options)
     assert float(found) == pytest.approx(0.5)  # a loss without a slope: no point fools
-    found = pgd(Hill(), x, y, 0.3, steps=2, step_size=0.1, random_start=False, loss="margin")
+    found = pgd(Hill(), x, y, 0.3, steps=2, loss="margin", **options)
     assert float(found) == pytest.approx(0.6)  # the path is 0.5, 0.6, 0.5 or 0.7
 
 

@@ -5,14 +5,14 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from dbp.models.autoencoders import build_autoencoder
-from dbp.models.draw import DRAW, Whole
+from dbp.models.draw import DRAW, FullImage
 from dbp.training import AutoencoderTraining, autoencoder_terms
 from dbp.training.loop import one_pass
 
 BATCH = 2
 
 
-class Transcribed(Whole):
+class Transcribed(FullImage):
     """P1 Eq. (5) as printed, with x and the error image put side by side in every step."""
 
     def prepare(self, x):
@@ -55,5 +55,5 @@ def test_double_backpropagation_about_doubles_what_draw_multiplies(window, most)
 def test_draw_multiplies_a_quarter_less_than_the_equations_as_printed(lam2):
     model = build_autoencoder("DRAW16", seed=0)
     ours = multiplications(model, lam2)
-    model.eye.__class__ = Transcribed
+    model.attention.__class__ = Transcribed
     assert ours < 0.75 * multiplications(model, lam2)

@@ -1,11 +1,13 @@
-"""`dbp.files`: a state comes back as it was, or not at all."""
+"""`dbp.runs.checkpoints`: a state comes back as it was, or not at all."""
 
+import dataclasses
 import os
 
 import pytest
 import torch
 
-from dbp.files import Checkpoint, Damaged, cache_folder, read_tensors, set_aside, write_bytes, write_tensors
+from dbp.files import Damaged, cache_folder, read_tensors, set_aside, write_bytes, write_tensors
+from dbp.runs.checkpoints import Checkpoint
 
 TENSORS = {
     "model.weight": torch.tensor([[1.5, -2.0], [0.1, float("inf")]]),
@@ -18,7 +20,7 @@ META = {"history": [{"epoch": 0, "loss": 0.1 + 0.2}]}
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    return Checkpoint(tmp_path / "deep" / "run.safetensors")
+    return Checkpoint(tmp_path / "deep" / "run.safetensors", "0123")
 
 
 def test_state_comes_back_to_the_bit(checkpoint):
@@ -54,6 +56,13 @@ def test_last_save_counts_and_no_other_file_stays(checkpoint):
     checkpoint.save(TENSORS, {"epoch": 2})
     assert checkpoint.load()[1] == {"epoch": 2}
     assert [path.name for path in checkpoint.path.parent.iterdir()] == ["run.safetensors"]
+
+
+def test_state_that_other_code_left_is_not_continued(checkpoint, capsys):
+    checkpoint.save(TENSORS, META)
+    assert dataclasses.replace(checkpoint, code="4567").load() is None
+    assert "was left by other code (0123, now 4567); starting afresh" in capsys.readouterr().err
+    assert checkpoint.load() is not None
 
 
 def test_delete_takes_what_a_killed_process_left(checkpoint):

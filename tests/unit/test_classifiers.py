@@ -52,5 +52,5 @@ def test_a_seed_decides_the_weights_and_leaves_torch_alone():
 
 
 def test_an_unknown_name_lists_the_known():
-    with pytest.raises(KeyError, match="no classifier named 'D'; there are A, B, C"):
-        build_classifier("D", seed=0)
+    with pytest.raises(ValueError, match="no classifier named 'letnet'; there are A, B, C, .* .did you mean 'lenet'"):
+        build_classifier("letnet", seed=0)

@@ -7,8 +7,10 @@ import nbformat
 import pytest
 from typer.testing import CliRunner
 
+from dbp import runs
 from dbp.cli import _parse, app
-from dbp.runs import records, sweep
+from dbp.runs import records
+from dbp.runs.fingerprint import digest_of
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_dry_run_prints_the_plan_and_runs_nothing(dbp, store):
 
 def test_run_records_and_a_second_call_has_nothing_to_do(dbp, store):
     code, output, _ = dbp("run", "toy")
-    assert code == 0 and "4/4" in output and "toy: 4 done, 0 running, 0 failed, 0 missing" in output
+    assert code == 0 and "4/4" in output and "toy: 4 done, 0 running, 0 failed, 0 stale, 0 missing" in output
     code, output, _ = dbp("run", "toy")
     assert code == 0 and output.startswith("toy: 4 done") and len(list(store.records("toy"))) == 4
 
@@ -66,7 +68,7 @@ def test_a_slip_gets_one_line(dbp, words, message):
 def test_failing_runs_end_in_one_line_and_exit_code_1(dbp, monkeypatch):
     monkeypatch.setenv("TOY_FAILS", "1")
     code, output, errors = dbp("run", "toy")
-    assert code == 1 and "2 of 4 runs failed" in errors and errors.count("\n") == 1
+    assert code == 1 and "2 runs failed" in errors and errors.count("\n") == 1
     key = next(line.split()[1] for line in output.splitlines() if "failed:" in line)
     code, output, _ = dbp("show", key)
     assert code == 0 and "Traceback" in json.loads(output)["measures"]["error"]
@@ -76,18 +78,29 @@ def test_show_prints_a_record_by_its_first_digits(dbp, store):
     dbp("run", "toy", "--only", "seed=0,lam=0")
     record = next(store.records("toy"))
     code, output, _ = dbp("show", record.key[:6])
-    assert code == 0 and json.loads(output) == dataclasses.asdict(record)
+    assert code == 0 and json.loads(output) == json.loads(json.dumps(dataclasses.asdict(record)))
+
+
+def test_status_and_show_name_the_networks_that_a_run_builds_on(dbp, store, toy, profile, monkeypatch):
+    from dbp import experiments
+
+    monkeypatch.setattr(experiments, "NAMES", ("toy", "toy_evaluation"))
+    assert dbp("run", "toy_evaluation", "--only", "seed=0,lam=0,shift=0.1")[0] == 0
+    record, network = next(store.records("toy_evaluation")), next(store.records("toy"))
+    line = f"{record.key} builds on toy {network.key}, weights {network.weights[:16]}"
+    assert line in dbp("status", "--networks")[1] and line not in dbp("status")[1]
+    (need,) = json.loads(dbp("show", record.key)[1])["needs"]
+    assert need == {"experiment": "toy", "key": network.key, "weights": network.weights}
 
 
 def test_status_says_what_is_stale_and_which_function_changed(dbp, store, toy):
     dbp("run", "toy")
     record = next(store.records("toy"))
-    store.path("toy", record.key).unlink()
-    older = dataclasses.replace(record, code={**record.code, "toy_experiment.points": "older"})
-    store.write(older)
+    functions = store.functions(record.code) | {"toy_experiment.points": "older"}
+    store.write(dataclasses.replace(record, code=digest_of(functions)), functions)
     code, output, _ = dbp("status")
-    assert code == 0 and "toy: 3 done, 0 running, 0 failed, 1 missing; about 0.0 hours left" in output
-    assert f"stale {older.key}: changed since: toy_experiment.points" in output
+    assert code == 0 and "toy: 3 done, 0 running, 0 failed, 1 stale, 0 missing; about 0.0 hours left" in output
+    assert f"{record.key} stale: it was made before a change of toy_experiment.points" in output
     code, output, _ = dbp("refresh", "toy")
     assert code == 0 and "1 stale records; 1 run again agree to the bit; all were kept" in output
     assert "toy: 4 done" in dbp("status")[1]
@@ -104,28 +117,27 @@ def test_records_lists_checks_and_explains(dbp, store):
     assert dbp("records", "--check")[0] == 0
 
 
-def test_records_names_a_damaged_one_and_sets_it_aside(dbp, store):
+def test_records_names_a_damaged_one_and_leaves_it(dbp, store):
     dbp("run", "toy", "--only", "seed=0,lam=0")
     path = next((store.root / "toy").iterdir())
     path.write_text(path.read_text().replace("history", "hystory"))
     code, output, errors = dbp("records", "--check")
-    assert code == 1 and "is damaged" in errors and "its record was damaged" in output and ".damaged" in output
+    assert code == 1 and "is damaged" in errors and "its record is damaged" in output and f"stray: {path}" in output
+    assert path.is_file() and list(path.parent.iterdir()) == [path]
 
 
 def test_records_of_a_newer_schema_are_one_line(dbp, store, monkeypatch):
-    monkeypatch.setattr(records, "SCHEMA", 2)
-    record = records.Record("toy", {}, "data", {}, {}, {}, schema=2)
-    store.write(record)
-    monkeypatch.setattr(records, "SCHEMA", 1)
+    record = records.Record("toy", {}, "data", (), digest_of({}), {}, {}, schema=records.SCHEMA + 1)
+    store.write(record, {})
     code, _, errors = dbp("records")
-    assert code == 1 and "has the schema 2" in errors and errors.count("\n") == 1
+    assert code == 1 and "has the schema 3" in errors and errors.count("\n") == 1
 
 
 def test_ctrl_c_says_how_to_go_on(dbp, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep, "ensure", interrupted)
+    monkeypatch.setattr(runs, "ensure", interrupted)
     code, output, _ = dbp("run", "toy")
     assert code == 130 and "call again to go on" in output
 

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from dbp import data
-from dbp.data import Split
+from dbp.data import Split, mnist
+from dbp.data.split import fingerprint_of
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +50,9 @@ def test_auto_takes_the_embedded_digits_where_no_full_set_is_and_says_so_once(tm
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (dict(name="mnits"), KeyError, "did you mean 'mnist'"),
-    (dict(name="svnh"), KeyError, "there are mnist, svhn, celeba, colour-digits, toy-faces (did you mean 'svhn'?)"),
-    (dict(source="fulll"), KeyError, "did you mean 'full'"),
+    (dict(name="mnits"), ValueError, "did you mean 'mnist'"),
+    (dict(name="svnh"), ValueError, "there are mnist, svhn, celeba, colour-digits, toy-faces (did you mean 'svhn'?)"),
+    (dict(source="fulll"), ValueError, "did you mean 'full'"),
     (dict(name="celeba", root=__file__), NotADirectoryError, "test_data.py' is not a folder"),
     (dict(root="/nowhere/at/all"), NotADirectoryError, "'/nowhere/at/all' is not a folder"),
 ])
@@ -82,18 +83,18 @@ def _write_idx(folder, count=3):
     """Four idx files of the true format, `count` images each, and the MD5s that make them the expected ones."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for file in data.MNIST_FILES:
+    for file in mnist.FILES:
         if "images" in file:
             body = struct.pack(">IIII", 0x803, count, 28, 28) + bytes(range(256)) * 9 + bytes(48)
             body = body[: 16 + count * 784]
         else:
             body = struct.pack(">II", 0x801, count) + bytes([7, 0, 3])
         (raw / file).write_bytes(body)
-    return {file: hashlib.md5((raw / file).read_bytes()).hexdigest() for file in data.MNIST_FILES}
+    return {file: hashlib.md5((raw / file).read_bytes()).hexdigest() for file in mnist.FILES}
 
 
 def test_a_flipped_bit_in_an_idx_file_is_noticed_and_the_file_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "MNIST_FILES", _write_idx(tmp_path))
+    monkeypatch.setattr(mnist, "FILES", _write_idx(tmp_path))
     file = tmp_path / "MNIST" / "raw" / "t10k-labels-idx1-ubyte"
     body = bytearray(file.read_bytes())
     body[9] ^= 1
@@ -103,15 +104,14 @@ def test_a_flipped_bit_in_an_idx_file_is_noticed_and_the_file_named(tmp_path, mo
 
 
 def test_idx_files_that_are_whole_but_not_the_published_digits_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "MNIST_FILES", _write_idx(tmp_path))
+    monkeypatch.setattr(mnist, "FILES", _write_idx(tmp_path))
     with pytest.raises(ValueError, match="not the published ones"):
         data.load("mnist", source="full", root=tmp_path)
 
 
 def test_full_set_is_read_in_torchvisions_layout(tmp_path, monkeypatch):
-    monkeypatch.setattr(data, "MNIST_FILES", _write_idx(tmp_path))
-    train, test = data._read_full_mnist(tmp_path)
-    monkeypatch.setitem(data.FINGERPRINTS, ("mnist", "full"), data._fingerprint(train, test))
+    monkeypatch.setattr(mnist, "FILES", _write_idx(tmp_path))
+    monkeypatch.setitem(mnist.FINGERPRINTS, "full", fingerprint_of(*mnist.read_full(tmp_path)))
     full = data.load("mnist", root=tmp_path)
     assert full.source == "full" and full.train.labels.tolist() == [7, 0, 3]
     assert full.train.images[0].flatten()[:3].tolist() == pytest.approx([0, 1 / 255, 2 / 255])

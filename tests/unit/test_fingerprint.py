@@ -1,5 +1,6 @@
 """`dbp.runs.fingerprint`: what changes a hash, and what must not."""
 
+import dataclasses
 import importlib
 import itertools
 import json
@@ -12,7 +13,8 @@ import pytest
 import toy_experiment
 
 from dbp.experiments import l1_penalty
-from dbp.runs.fingerprint import changed, code_of
+from dbp.runs import fingerprint
+from dbp.runs.fingerprint import changed, code_of, digest_of
 
 NUMBER = itertools.count()
 
@@ -99,7 +101,7 @@ def test_methods_and_base_classes_are_followed(code):
 def test_functions_that_are_imported_within_a_function_are_followed(code):
     named = code("def run(config):\n    from dbp.data import subset\n    return subset(config, 1)\n")
     dotted = code("def run(config):\n    from dbp import data\n    return data.subset(config, 1)\n")
-    assert "dbp.data.subset" in named and "dbp.data.subset" in dotted
+    assert "dbp.data.split.subset" in named and "dbp.data.split.subset" in dotted
 
 
 REGISTRY = '''
@@ -130,18 +132,42 @@ def test_a_constant_without_a_lasting_text_is_refused(code):
         code(REGISTRY.replace('{"one": one, "two": two}', "[one, two]"), "one")
 
 
-def test_code_of_the_experiment_leaves_out_plots_records_and_what_the_data_pin():
-    config = l1_penalty.Config("C", 1.0, "mean", "softmax", "one_row", 0)
-    found = code_of(l1_penalty.run, *l1_penalty.roots(config))
-    assert {"dbp.training.fit_classifier", "dbp.models.classifiers.ModelC", "dbp.attacks.classifier.pgd"} <= found.keys()
-    outside = ("dbp.plots", "dbp.runs.records", "dbp.runs.sweep", "dbp.runs.status", "dbp.cli", "dbp.profiles", "dbp.data.load")
+def config(model="C", lam=1.0, reading=("mean", "softmax", "one_row")):
+    return l1_penalty.Config(model, lam, *(reading if lam else ("none",) * 3), 0)
+
+
+def test_code_of_the_experiment_leaves_out_what_the_data_pin_and_what_checks_the_call():
+    found = code_of(l1_penalty.run, *l1_penalty.roots(config()))
+    inside = {"dbp.training.fit.fit_classifier", "dbp.models.classifiers.ModelC", "dbp.attacks.classifier.fgsm"}
+    assert inside <= found.keys()
+    outside = ("dbp.data.mnist", "dbp.data.standins", "dbp.files", "dbp.profiles", "dbp.experiments.l1_penalty.Config")
     assert not [name for name in found if name.startswith(outside)]
-    assert "dbp.models.classifiers.ModelA" not in found
+    assert "dbp.models.classifiers.ModelA" not in found and "dbp.attacks.classifier.pgd" not in found
+
+
+@pytest.mark.parametrize("name", [
+    "dbp.data.pixels.PixelStore", "dbp.data.split.Split", "dbp.data.split.as_split", "dbp.data.split.partition",
+    "dbp.data.split.take", "dbp.data.load.load",
+])
+def test_what_turns_stored_bytes_into_floats_and_splits_counts(name, monkeypatch):
+    """The hash of the data covers stored bytes only: another `PixelStore` gives other images under the same hash."""
+    before = code_of(l1_penalty.run, *l1_penalty.roots(config()))
+    real = fingerprint._definition
+    monkeypatch.setattr(fingerprint, "_definition", lambda thing: dataclasses.replace(real(thing), digest="changed") if
+                        f"{thing.__module__}.{thing.__qualname__}" == name else real(thing))
+    after = code_of(l1_penalty.run, *l1_penalty.roots(config()))
+    assert changed(before, after) == [name] and digest_of(before) != digest_of(after)
+
+
+def test_a_function_that_is_moved_to_another_file_is_the_same():
+    before, after = {"dbp.data.take": "abc", "dbp.fit": "def"}, {"dbp.data.split.take": "abc", "dbp.fit": "def"}
+    assert digest_of(before) == digest_of(after) and changed(before, after) == []
+    assert changed(before, after | {"dbp.data.split.take": "abd"}) == ["dbp.data.split.take", "dbp.data.take"]
 
 
 def test_another_model_has_other_code():
-    runs = {name: l1_penalty.Config(name, 0.0, "none", "none", "none", 0) for name in ("B", "C")}
-    found = {name: code_of(l1_penalty.run, *l1_penalty.roots(config)) for name, config in runs.items()}
+    runs = {name: config(name, 0.0) for name in ("B", "C")}
+    found = {name: code_of(l1_penalty.run, *l1_penalty.roots(run)) for name, run in runs.items()}
     assert changed(found["B"], found["C"]) == ["dbp.models.classifiers.ModelB", "dbp.models.classifiers.ModelC"]
 
 

@@ -1,25 +1,16 @@
-"""The measures: accuracies by hand, intervals that agree with tables and cover, diagnostics that notice a mask."""
+"""The measures: by hand, whatever the batch, of images that are read batch by batch, and on one device only."""
 
 from functools import partial
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
-from scipy import stats
-from small_networks import Line, Scale
+from small_networks import ATTACKS, Line
 from torch import nn
 
 from dbp import data
-from dbp.metrics import (
-    accuracy,
-    bootstrap,
-    diagnostics,
-    jacobian_l1_norm,
-    student,
-    wilson,
-    zero_gradient_share,
-)
+from dbp.attacks import evaluate, zero_gradient_share
+from dbp.metrics import accuracy, autoencoder_gradients, jacobian_l1_norm, reconstruction
+from dbp.models.autoencoders import build_autoencoder
 from dbp.models.classifiers import build_classifier
 from dbp.penalties import jacobian_l1
 
@@ -49,118 +40,89 @@ def test_the_measured_jacobian_is_the_penalised_one(outputs):
     torch.testing.assert_close(jacobian_l1_norm(model, x, outputs=outputs), jacobian_l1(values, x).detach())
 
 
-# Intervals.
-
-def test_wilson_agrees_with_scipy_and_stays_inside_zero_and_one():
-    for successes, n, level in ((0, 10, 0.95), (8, 10, 0.95), (82, 100, 0.9), (10_000, 10_000, 0.99)):
-        expected = stats.binomtest(successes, n).proportion_ci(level, method="wilson")
-        assert wilson(successes, n, level) == pytest.approx((expected.low, expected.high), abs=1e-12)
-    assert wilson(0, 5)[0] >= 0 and wilson(5, 5)[1] <= 1
+def test_jacobian_of_unknown_outputs_is_an_error():
+    with pytest.raises(ValueError, match="outputs must be one of softmax, logits, but is 'logit' .did you mean 'logits'"):
+        jacobian_l1_norm(build_classifier("mlp", seed=0), torch.rand(1, 1, 28, 28), outputs="logit")
 
 
-def test_wilson_holds_the_truth_about_as_often_as_it_says():
-    drawn = np.random.default_rng(0).binomial(100, 0.9, size=4000)
-    intervals = {successes: wilson(int(successes), 100) for successes in set(drawn)}
-    covered = np.mean([intervals[s][0] <= 0.9 <= intervals[s][1] for s in drawn])
-    assert 0.93 < covered < 0.97
+# Images that are read batch by batch.
 
 
-def test_student_by_hand():
-    # mean 2, standard deviation 1, t(0.975, 2) = 4.3027 over the root of 3
-    assert student([1, 2, 3]) == pytest.approx((2 - 2.4841, 2 + 2.4841), abs=1e-4)
-    assert student([1, 2, 3], level=0.5)[1] < student([1, 2, 3])[1]
+class Reads:
+    """A store that counts how many images it gives at once; only they lie on a device."""
 
+    def __init__(self, images):
+        self.images, self.shape, self.seen = images, images.shape, []
 
-def test_bootstrap_agrees_with_student_where_values_are_normal_and_many():
-    values = np.random.default_rng(1).normal(5, 2, size=200)
-    assert bootstrap(values) == pytest.approx(student(values), abs=0.05)
-    assert bootstrap(values) == bootstrap(values)
-    low, high = bootstrap(values, statistic=np.median)
-    assert low < np.median(values) < high
+    def __len__(self):
+        return len(self.images)
 
-
-@pytest.mark.parametrize("interval", [student, bootstrap])
-@pytest.mark.parametrize(("values", "message"), [
-    ([98.4], "values must be one number a seed, at least 2"), ([], "at least 2"),
-    ([1.0, float("nan")], "values must be finite"),
-])
-def test_no_interval_from_one_seed(interval, values, message):
-    with pytest.raises(ValueError, match=message):
-        interval(values)
-
-
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: wilson(3, 0), "n must be at least 1, but is 0"),
-    (lambda: wilson(11, 10), r"successes must lie in \[0, 10\], but is 11"),
-    (lambda: wilson(-1, 10), r"successes must lie in \[0, 10\], but is -1"),
-    (lambda: wilson(1, 10, level=95), r"level must lie in \(0, 1\), but is 95"),
-    (lambda: student([1, 2], level=1), r"level must lie in \(0, 1\), but is 1"),
-    (lambda: bootstrap([1, 2], resamples=0), "resamples must be at least 1, but is 0"),
-])
-def test_a_wrong_interval_is_one_line(call, message):
-    with pytest.raises(ValueError, match=message):
-        call()
-
-
-# Diagnostics.
-
-class Ripple(nn.Module):
-    def forward(self, x):
-        return x + 0.1 * torch.sin(40 * x)
+    def __getitem__(self, index):
+        found = self.images[index]
+        self.seen.append(len(found))
+        return found
 
 
 @pytest.fixture(scope="module")
-def honest():
-    """An MLP trained on digits for a second, and 60 images that it gets right."""
-    dataset = data.load("mnist", "embedded")
-    model, generator = build_classifier("mlp", seed=0), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for _ in range(60):
-        batch = torch.randint(len(dataset.train), (128,), generator=generator)
-        optimizer.zero_grad()
-        nn.functional.cross_entropy(model(dataset.train.images[batch]), dataset.train.labels[batch]).backward()
-        optimizer.step()
-    right = model(dataset.test.images).argmax(1) == dataset.test.labels
-    return model.eval(), dataset.test.images[right][:60], dataset.test.labels[right][:60]
+def colours():
+    """50 small colour images as they are stored, and the same as a tensor."""
+    part = data.load("colour-digits").test[:50]
+    return part.images, part.images[:], part.labels
 
 
-def suspicious(table):
-    return set(table.loc[table["suspicious"], "check"])
+MEASURES = {
+    "accuracy": lambda x, y, **options: accuracy(build_classifier("cvnet", seed=0), x, y, **options),
+    "zero_gradient_share": lambda x, y, **options: zero_gradient_share(build_classifier("cvnet", seed=0), x, y, **options),
+    "evaluate": lambda x, y, **options: evaluate(
+        build_classifier("cvnet", seed=0), x, y, {"FGSM": partial(ATTACKS["fgsm"], eps=0.1)}, **options).worst.tolist(),
+    "reconstruction": lambda x, y, **options: reconstruction(colour_vae(), x, **options),
+    "autoencoder_gradients": lambda x, y, **options: {
+        name: values.tolist() for name, values in autoencoder_gradients(colour_vae(), x, projections=1, **options).items()},
+}
 
 
-quick = partial(diagnostics, eps_grid=(0.1, 0.5), steps=10, draws=5)
+def colour_vae():
+    return build_autoencoder("ConvVAE", (3, 32, 32), "gaussian", seed=0)
 
 
-def test_an_honest_network_raises_no_suspicion(honest):
-    table = quick(*honest, source=build_classifier("mlp", seed=1))
-    assert suspicious(table) == set()
-    assert list(table.columns) == ["check", "value", "reference", "expected", "suspicious"]
-    assert len(table) == 8
-    at_half = table.set_index("check").loc["PGD, eps 0.5"]
-    assert at_half["value"] <= at_half["reference"] < 0.5  # the share of the most frequent label
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_store_gives_what_a_tensor_gives_and_is_read_in_batches(name, colours):
+    store, images, labels = colours
+    assert isinstance(store, data.PixelStore)
+    expected = MEASURES[name](images, labels, batch_size=20)
+    assert MEASURES[name](store, labels, batch_size=20) == expected
+    counted = Reads(store)
+    assert MEASURES[name](counted, labels, batch_size=20) == expected
+    assert counted.seen == [1, 20, 20, 10]  # one to look at
 
 
-def test_a_saturated_softmax_is_noticed(honest):
-    model, x, y = honest
-    table = quick(nn.Sequential(model, Scale(1000)), x, y)
-    assert {"input gradient exactly zero", "PGD, eps 0.5", "PGD, margin loss"} <= suspicious(table)
+@pytest.mark.parametrize("name", MEASURES)
+def test_an_empty_store_or_one_of_another_kind_is_one_line(name, colours):
+    store, _, labels = colours
+    with pytest.raises(ValueError, match=r"x must be \[B, ...\] and not empty, but has the shape \[0, 3, 32, 32\]"):
+        MEASURES[name](store.take(slice(0)), labels[:0])
+    with pytest.raises(TypeError, match="x must be a floating-point tensor, but is ndarray"):
+        MEASURES[name](store.pixels, labels)
+    with pytest.raises(TypeError, match="x must be a floating-point tensor, but is NoneType"):
+        MEASURES[name](None, labels)
+    with pytest.raises(ValueError, match="batch_size must be at least 1, but is 0"):
+        MEASURES[name](store, labels, batch_size=0)
 
 
-def test_a_rippled_loss_is_noticed_by_the_attack_from_another_model(honest):
-    model, x, y = honest
-    table = quick(nn.Sequential(Ripple(), model), x, y, source=model)
-    assert suspicious(table) & {"PGD, eps 0.5", "PGD from another model", "PGD, twice the steps"}
+# On one device only.
 
 
-def test_zero_gradients_are_counted_exactly():
-    x = torch.tensor([[0.9, 0.1], [0.2, 0.1], [0.1, 0.9]])
-    model = nn.Sequential(Line(), Scale(1e4))  # probabilities of exactly 1 where class 1 or 2 is ahead
-    assert zero_gradient_share(model, x, torch.tensor([1, 1, 1]), batch_size=2) == pytest.approx(2 / 3)
-    assert zero_gradient_share(model, x, torch.tensor([1, 1, 1]), loss="margin") == 0
+@pytest.mark.parametrize("name", [*MEASURES, "jacobian_l1_norm"])
+def test_nothing_is_moved_to_the_device_of_the_model(name, colours):
+    store, images, labels = colours
+    measures = MEASURES | {"jacobian_l1_norm": lambda x, y: jacobian_l1_norm(build_classifier("cvnet", seed=0), x)}
+    for x in [images.to("meta"), *([store.to("meta")] if name != "jacobian_l1_norm" else [])]:
+        with pytest.raises(ValueError, match="x must be on the device of the model, cpu, but is on meta"):
+            measures[name](x, labels.to("meta"))
 
 
-def test_diagnostics_checks_first(honest):
-    model, x, y = honest
-    with pytest.raises(ValueError, match="eps_grid must be finite and at least 0, but its least value is -1.0"):
-        quick(model, x, y, eps_grid=(0.1, -1.0))
-    assert isinstance(quick(model, x[:2], y[:2], eps_grid=()), pd.DataFrame)
+def test_measuring_leaves_batch_statistics_alone():
+    model = nn.Sequential(nn.BatchNorm2d(1), nn.Flatten(), nn.Linear(784, 10))
+    x, y = torch.rand(4, 1, 28, 28), torch.zeros(4, dtype=torch.int64)
+    accuracy(model, x, y), jacobian_l1_norm(model, x)
+    assert model[0].running_mean.item() == 0 and model[0].num_batches_tracked.item() == 0

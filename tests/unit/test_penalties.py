@@ -160,30 +160,41 @@ def test_finite_difference_approaches_the_exact_penalty_and_its_parameter_gradie
         assert (found - expected).norm() < tolerance * expected.norm()
 
 
+@pytest.mark.parametrize("vectorize", [None, True, False])
 @pytest.mark.parametrize("outputs", ["logits", "softmax"])
 @pytest.mark.parametrize("network", ["dense", "convolutional"])
-def test_exact_equals_row_by_row_whichever_way_it_takes(network, outputs):
+def test_exact_equals_row_by_row_whichever_way_it_takes(network, outputs, vectorize):
     dense = nn.Sequential(nn.Flatten(), nn.Linear(36, 8), nn.ReLU(), nn.Linear(8, 3)).double()
     model, x = (dense if network == "dense" else small_convnet(smooth=False)), digits_like()
     values = model(x).softmax(1) if outputs == "softmax" else model(x)
     rows = [torch.autograd.grad(values[:, i].sum(), x, create_graph=True)[0] for i in range(3)]
     expected = sum(row.flatten(1).abs().sum(1) for row in rows)
-    found = jacobian_l1(values, x)
+    found = jacobian_l1(values, x, vectorize=vectorize)
     torch.testing.assert_close(found, expected)
     weight = next(model.parameters())
     torch.testing.assert_close(*(torch.autograd.grad(v.sum(), weight, retain_graph=True)[0] for v in (found, expected)))
 
 
+@pytest.mark.parametrize(("model", "loops"), [(nn.Linear(4, 2), False), (nn.Conv1d(2, 2, 2), True)])
+def test_by_default_the_graph_decides_whether_rows_are_batched(model, loops, monkeypatch):
+    calls, take = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **options: calls.append(args) or take(*args, **options))
+    x = torch.rand(3, *((2, 2) if loops else (4,)), requires_grad=True)
+    jacobian_l1(model(x).flatten(1), x)
+    assert len(calls) == (2 if loops else 1)
+
+
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return 2 * x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * 2 if float(gradient.detach().sum()) else gradient * 2  # a branch on the values
+
+
 def test_rows_are_taken_one_by_one_through_a_function_that_cannot_be_batched():
-    class Double(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx, x):
-            return 2 * x
-
-        @staticmethod
-        def backward(ctx, gradient):
-            return gradient * 2 if float(gradient.detach().sum()) else gradient * 2  # a branch on the values
-
     x = torch.rand(3, 2, requires_grad=True)
     assert jacobian_l1(Double.apply(x @ WEIGHT.T), x).tolist() == [13.0] * 3
 
@@ -231,6 +242,31 @@ def test_the_generator_decides_the_draw_and_moves_on(penalty):
     assert penalty(model(x), x, generator).tolist() == draw[0] != penalty(model(x), x, generator).tolist()
 
 
+DRAWING = {
+    "one_row": lambda outputs, x: jacobian_l1(outputs, x, "one_row"),
+    "frobenius": lambda outputs, x: jacobian_frobenius2(outputs, x),
+}
+
+
+@pytest.mark.parametrize(("name", "exact"), [("one_row", 6.5), ("frobenius", 14.25)])  # of WEIGHT: 1 + 4 + 1/4 + 9
+def test_without_a_generator_every_call_draws_anew(name, exact):
+    torch.manual_seed(0)
+    x = torch.zeros(1, 2, requires_grad=True)
+    outputs, draws = x @ WEIGHT.T, 4000
+    found = torch.stack([DRAWING[name](outputs, x).detach() for _ in range(draws)])
+    assert found[:20].unique().numel() > 1
+    assert abs(found.mean() - exact) < 4 * found.std() / math.sqrt(draws)
+
+
+@pytest.mark.parametrize("name", DRAWING)
+def test_without_a_generator_torch_manual_seed_decides_as_for_dropout(name):
+    model, x = small_convnet(), digits_like()
+    torch.manual_seed(1)
+    first, second = (DRAWING[name](model(x), x).tolist() for _ in range(2))
+    torch.manual_seed(1)
+    assert DRAWING[name](model(x), x).tolist() == first != second
+
+
 # One value an example, whatever its neighbours.
 
 @pytest.mark.parametrize("name", sorted(set(PENALTIES) - {"one_row", "frobenius"}))
@@ -242,75 +278,28 @@ def test_an_example_keeps_its_penalty_whatever_its_neighbours(name):
     torch.testing.assert_close(together[2:3], alone)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 5])
 @pytest.mark.parametrize("norm", [nn.InstanceNorm2d(3), nn.GroupNorm(1, 3), nn.BatchNorm2d(3).eval()])
-def test_normalisation_that_keeps_examples_apart_is_accepted(norm):
+def test_normalisation_that_keeps_examples_apart_is_accepted(norm, batch):
     model = nn.Sequential(norm, nn.Flatten(), nn.Linear(48, 2))
-    x = torch.rand(4, 3, 4, 4, requires_grad=True)
-    assert jacobian_l1(model(x), x).shape == (4,)
+    x = torch.rand(batch, 3, 4, 4, requires_grad=True)
+    assert jacobian_l1(model(x), x).shape == (batch,)
 
 
-# Wrong calls: one line that names what is wrong.
-
-X = torch.rand(4, 3, 4, 4)
-LINEAR = nn.Sequential(nn.Flatten(), nn.Linear(48, 2))
-
-
-def forward(model=LINEAR, change=lambda outputs: outputs):
-    x = X.clone().requires_grad_()
-    return change(model(x)), x
-
-
-def freed():
-    outputs, x = forward(change=torch.square)
-    outputs.sum().backward()
-    return outputs, x
+@pytest.mark.parametrize("batch", [2, 5])
+@pytest.mark.parametrize("penalty", [jacobian_l1, lambda outputs, x: loss_gradient_l2(outputs.square().sum(1), x)])
+def test_batch_statistics_are_refused(penalty, batch):
+    model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 2))
+    x = torch.rand(batch, 3, 4, 4, requires_grad=True)
+    with pytest.raises(ValueError, match="must not mix examples, but batch normalisation does in training mode"):
+        penalty(model(x), x)
+    assert penalty(model.eval()(x), x).shape == (batch,)
 
 
-def of_another_x():
-    return forward()[0], X.clone().requires_grad_()
-
-
-def empty():
-    x = torch.zeros(0, 3, requires_grad=True)
-    return 2 * x, x
-
-
-WRONG = {
-    "x without a gradient": (lambda: jacobian_l1(LINEAR(X), X), "x must require a gradient"),
-    "x a list": (lambda: jacobian_l1(LINEAR(X), [1.0]), "x must be a tensor, but is list"),
-    "outputs a list": (lambda: jacobian_l1([1.0], X), "outputs must be a tensor, but is list"),
-    "outputs detached": (lambda: jacobian_l1(*forward(change=torch.detach)), "outputs must depend on x, but carry no graph"),
-    "loss detached": (lambda: loss_gradient_l2(*forward(change=lambda o: o.detach().sum(1))), "loss must depend on x"),
-    "outputs of another x": (lambda: jacobian_l1(*of_another_x()), "outputs must depend on x, but their graph"),
-    "outputs not a table": (lambda: jacobian_l1(*forward(change=lambda o: o.sum(1))), r"outputs must be \[B, C\]"),
-    "outputs of fewer examples": (lambda: jacobian_l1(*forward(change=lambda o: o[:3])), "outputs must belong to the 4"),
-    "empty batch": (lambda: jacobian_l1(*empty()), "outputs must belong to the 0 examples"),
-    "loss averaged": (lambda: loss_gradient_l2(*forward(change=torch.mean)), r"loss must belong .* shape \[\]"),
-    "loss a table": (lambda: loss_gradient_l1(*forward()), r"loss must be \[4\], one value an example"),
-    "graph freed": (lambda: jacobian_l1(*freed()), "the graph must be kept, but has been freed"),
-    "graph freed, one row": (lambda: jacobian_l1(*freed(), "one_row"), "the graph must be kept, but has been freed"),
-    "batch statistics": (
-        lambda: jacobian_l1(*forward(nn.Sequential(nn.BatchNorm2d(3), LINEAR))), "outputs must not mix .* training mode"
-    ),
-    "estimator": (lambda: jacobian_l1(*forward(), "mean"), "no estimator named 'mean'; there are exact, one_row, summed"),
-    "generator": (lambda: jacobian_l1(*forward(), "one_row", 3), "generator must be a torch.Generator, but is 3"),
-    "projections": (lambda: jacobian_frobenius2(*forward(), 0), "projections must be .* at least 1, but is 0"),
-    "step": (lambda: loss_gradient_l2_finite_difference(None, None, None, h=0), "h must be above 0 and finite, but is 0"),
-}
-
-
-@pytest.mark.parametrize("case", WRONG)
-def test_a_wrong_call_is_one_line_that_names_the_argument(case):
-    call, message = WRONG[case]
-    with pytest.raises((TypeError, ValueError, KeyError), match=message) as caught:
-        call()
-    assert "\n" not in str(caught.value)
-
-
-def test_finite_difference_refuses_a_mean_loss_function():
-    outputs, x = forward()
-    with pytest.raises(ValueError, match=r"loss_of must return \[4\], as loss is, but gave \[\]"):
-        loss_gradient_l2_finite_difference(outputs.sum(1), x, lambda images: LINEAR(images).mean())
+def test_batch_statistics_of_a_single_example_mix_nothing():
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten(), nn.Linear(48, 2))
+    x = torch.rand(1, 3, 4, 4, requires_grad=True)
+    assert jacobian_l1(model(x), x).shape == (1,)
 
 
 def test_every_estimator_is_named():

@@ -9,8 +9,11 @@ import torch
 from scipy.ndimage import binary_dilation
 from sklearn.linear_model import RidgeClassifier
 
-from dbp import data, toy_faces
 from dbp.data import standins
+from dbp.data.mnist import read_embedded
+from dbp.data.split import fingerprint_of
+from dbp.data.standins import digits as house_numbers
+from dbp.data.standins import faces as drawing
 
 FIRST_200_FACES = "1a230db060ef46ee613c5ddb17410ad62ac2efd8e6f76d4467d592cf33cccc6b"
 LUMINANCE = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
@@ -18,12 +21,12 @@ LUMINANCE = torch.tensor([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)
 
 @pytest.fixture(scope="module")
 def faces():
-    return standins.faces(1500, seed=5)
+    return drawing.render(1500, seed=5)
 
 
 @pytest.fixture(scope="module")
 def mnist_test():
-    return data._read_embedded_mnist()[1]
+    return read_embedded()[1]
 
 
 def luminance(images):
@@ -38,25 +41,25 @@ def test_every_stand_in_has_a_known_fingerprint():
 def test_colour_digits_are_the_published_pixels_in_the_digits_order(tmp_path, monkeypatch):
     monkeypatch.setenv("DBP_CACHE", str(tmp_path))
     parts = standins.read("colour-digits")
-    assert data._fingerprint(*parts) == standins.FINGERPRINTS["colour-digits"]
-    for (images, labels), (_, digits), count in zip(parts, data._read_embedded_mnist(), (4000, 1000), strict=True):
+    assert fingerprint_of(*parts) == standins.FINGERPRINTS["colour-digits"]
+    for (images, labels), (_, digits), count in zip(parts, read_embedded(), (4000, 1000), strict=True):
         assert images.shape == (count, 3, 32, 32) and images.dtype == labels.dtype == torch.uint8
         assert torch.equal(labels, digits)
 
 
 def test_first_faces_are_the_published_pixels():
-    assert data._fingerprint(standins.faces(200, seed=0)) == FIRST_200_FACES
+    assert fingerprint_of(drawing.render(200, seed=0)) == FIRST_200_FACES
 
 
 def test_faces_depend_on_their_seed_and_on_nothing_else(faces, monkeypatch):
-    monkeypatch.setattr(toy_faces, "BATCH", 7)
-    images, labels = standins.faces(20, seed=5)
+    monkeypatch.setattr(drawing, "BATCH", 7)
+    images, labels = drawing.render(20, seed=5)
     assert torch.equal(images, faces[0][:20]) and torch.equal(labels, faces[1][:20])
-    assert not torch.equal(images, standins.faces(20, seed=6)[0])
+    assert not torch.equal(images, drawing.render(20, seed=6)[0])
 
 
 def test_faces_come_in_other_sizes_and_show_the_same_person():
-    small, large = standins.faces(8, seed=5)[0] / 255, standins.faces(8, seed=5, size=128)[0] / 255
+    small, large = drawing.render(8, seed=5)[0] / 255, drawing.render(8, seed=5, size=128)[0] / 255
     assert large.shape == (8, 3, 128, 128)
     assert (torch.nn.functional.avg_pool2d(large, 2) - small).abs().mean() < 0.02
 
@@ -87,8 +90,8 @@ def test_half_of_the_faces_smile_and_it_shows_at_the_mouth_only(faces):
 
 def test_every_digit_stands_out_from_the_ground_round_it(mnist_test, monkeypatch):
     seen = []
-    masks = standins._masks
-    monkeypatch.setattr(standins, "_masks", lambda *args: seen.append(masks(*args)) or seen[0])
+    masks = house_numbers._masks
+    monkeypatch.setattr(house_numbers, "_masks", lambda *args: seen.append(masks(*args)) or seen[0])
     bright = luminance(standins.colour_digits(*mnist_test, 1)).numpy()
     digits, neighbours = (mask[:, 0] for mask in seen[0])
     contrast = []
@@ -100,7 +103,7 @@ def test_every_digit_stands_out_from_the_ground_round_it(mnist_test, monkeypatch
 
 def test_neighbours_stand_at_the_sides_and_leave_the_digit_alone(mnist_test):
     images, labels = mnist_test
-    digit, neighbours = standins._masks(images.numpy()[:, 0] / 255, labels.numpy(), np.random.default_rng(0))
+    digit, neighbours = house_numbers._masks(images.numpy()[:, 0] / 255, labels.numpy(), np.random.default_rng(0))
     for outer in (np.s_[..., :6], np.s_[..., 26:]):
         share = (neighbours[outer] > 0.5).any((1, 2, 3)).mean()
         assert 0.5 < share < 0.85
@@ -114,13 +117,13 @@ def test_a_neighbour_is_of_another_class():
     bar, dot = np.zeros((2, 28, 28))
     bar[4:24, 12:16], dot[13:15, 13:15] = 1, 1
     labels = np.arange(40) % 2
-    _, neighbours = standins._masks(np.stack([bar, dot] * 20), labels, np.random.default_rng(0))
+    _, neighbours = house_numbers._masks(np.stack([bar, dot] * 20), labels, np.random.default_rng(0))
     area = neighbours.sum((1, 2, 3))
     assert (area[labels == 0] < 20).all() and (area[labels == 0] > 0).any() and (area[labels == 1] > 60).any()
 
 
 def test_no_piece_of_a_photograph_is_used_twice():
-    pieces = [standins._photographs(count, seed, np.random.default_rng(seed)) for seed, count in ((0, 4000), (1, 1000))]
+    pieces = [house_numbers._photographs(count, seed, np.random.default_rng(seed)) for seed, count in ((0, 4000), (1, 1000))]
     assert pieces[0].shape == (4000, 3, 32, 32) and 0 <= pieces[0].min() and pieces[0].max() <= 1
     assert len({hashlib.sha256(piece.tobytes()).digest() for part in pieces for piece in part}) == 5000
 
@@ -129,13 +132,13 @@ def test_no_piece_of_a_photograph_is_used_twice():
 def small_faces(tmp_path, monkeypatch):
     """A toy-faces of three and two faces with a fingerprint of its own; returns its cache file and counts the makings."""
     made = []
-    parts = [standins.faces(3, 0), standins.faces(2, 1)]
+    parts = [drawing.render(3, 0), drawing.render(2, 1)]
     monkeypatch.setenv("DBP_CACHE", str(tmp_path))
     monkeypatch.setattr(standins, "FACES", (3, 2))
-    monkeypatch.setattr(standins, "FINGERPRINTS", {"toy-faces": data._fingerprint(*parts)})
+    monkeypatch.setattr(standins, "FINGERPRINTS", {"toy-faces": fingerprint_of(*parts)})
     make = standins._make
     monkeypatch.setattr(standins, "_make", lambda name: made.append(name) or make(name))
-    return tmp_path / "data" / f"toy-faces-{data._fingerprint(*parts)[:12]}.npz", made
+    return tmp_path / "data" / f"toy-faces-{fingerprint_of(*parts)[:12]}.npz", made
 
 
 def test_what_was_made_once_is_read_from_the_cache(small_faces, capsys):
@@ -170,9 +173,9 @@ def _pickle(body):
 @pytest.mark.parametrize("damage", [_flip, _other_pixels, _pickle, lambda body: body[:100], lambda body: b""])
 def test_a_damaged_cache_is_named_and_made_anew(small_faces, capsys, damage):
     path, made = small_faces
-    whole = data._fingerprint(*standins.read("toy-faces"))
+    whole = fingerprint_of(*standins.read("toy-faces"))
     path.write_bytes(damage(path.read_bytes()))
-    assert data._fingerprint(*standins.read("toy-faces")) == whole
+    assert fingerprint_of(*standins.read("toy-faces")) == whole
     assert capsys.readouterr().err == f"{path} is damaged; making toy-faces anew\n"
     standins.read("toy-faces")
     assert len(made) == 2
@@ -186,9 +189,9 @@ def test_pixels_other_than_the_published_ones_are_not_kept(small_faces, monkeypa
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (lambda: standins.read("toy-face"), KeyError, "did you mean 'toy-faces'"),
-    (lambda: standins.faces(0, 0), ValueError, "are 0 and 64"),
-    (lambda: standins.faces(1, 0, size=8), ValueError, "are 1 and 8"),
+    (lambda: standins.read("toy-face"), ValueError, "did you mean 'toy-faces'"),
+    (lambda: drawing.render(0, 0), ValueError, "are 0 and 64"),
+    (lambda: drawing.render(1, 0, size=8), ValueError, "are 1 and 8"),
     (lambda: standins.colour_digits(torch.zeros(3, 1, 28, 28, dtype=torch.uint8), torch.zeros(3), 0), ValueError, "3 of 1"),
 ])
 def test_wrong_use_gets_one_clear_line(call, error, words):

@@ -5,11 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from dbp.files import Damaged
+from dbp.files import Damaged, digest_of_tensors
 from dbp.runs import weights
 from dbp.runs.records import Record
 
-RUN = Record("toy", {"seed": 0}, "data", {}, {"clean": 0.9}, {})
+RUN = Record("toy", {"seed": 0}, "data", (), "0" * 16, {"clean": 0.9}, {})
 
 
 @pytest.fixture
@@ -49,12 +49,6 @@ def test_weights_of_another_run_under_this_name_are_refused(tmp_path, model):
         weights.committed(RUN, tmp_path)
 
 
-def test_weights_are_found_after_their_record_got_a_new_key(tmp_path, model):
-    weights.export(RUN, model.state_dict(), tmp_path)
-    adopted = dataclasses.replace(RUN, code={"toy.run": "new"}, provenance={"adopted": [{"from_key": RUN.key}]})
-    assert adopted.key != RUN.key and "0.weight" in weights.committed(adopted, tmp_path)
-
-
 def test_none_were_committed(tmp_path):
     with pytest.raises(FileNotFoundError, match=f"no weights of {RUN.key}"):
         weights.committed(RUN, tmp_path)
@@ -76,10 +70,15 @@ def test_files_and_the_folder_stay_small(tmp_path, monkeypatch):
         weights.export(dataclasses.replace(RUN, config={}), {"w": torch.zeros(3_000)}, tmp_path)
 
 
-def test_kept_weights_are_those_of_the_run(store, model):
-    assert weights.kept("toy", RUN.key) is None
-    path = weights.keep(RUN, model.state_dict())
-    assert torch.equal(weights.kept("toy", RUN.key)["0.weight"], model.state_dict()["0.weight"])
-    path.rename(path.with_name("0123456789abcdef.safetensors"))
-    with pytest.raises(Damaged, match="expected those of toy 0123456789abcdef"):
-        weights.kept("toy", "0123456789abcdef")
+def test_kept_weights_are_those_that_the_record_names(store, model):
+    run = dataclasses.replace(RUN, weights=digest_of_tensors(model.state_dict()))
+    assert weights.kept(run) is None and not weights.is_kept(run)
+    path = weights.keep(run, model.state_dict())
+    assert torch.equal(weights.kept(run)["0.weight"], model.state_dict()["0.weight"]) and weights.is_kept(run)
+    assert weights.kept(dataclasses.replace(run, weights="f" * 64)) is None  # of another training of the same run
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert weights.kept(run) is None
+
+
+def test_a_loaded_network_is_in_evaluation_mode(model):
+    assert weights.load_into(model.train(), model.state_dict()).training is False

@@ -1,10 +1,12 @@
 """A toy experiment for the tests of records and sweeps: a linear network on made-up points, trained in milliseconds.
 
 What a test wants to happen in a worker process is said in the environment: TOY_LOG names a file that gets a line a run,
-TOY_PAUSE the seconds that an epoch lasts at least, TOY_FAILS the seed whose run raises, TOY_NAN that whose measure is NaN.
+TOY_PAUSE the seconds that an epoch lasts at least, TOY_FAILS the seed whose run raises, TOY_NAN that whose measure is NaN,
+TOY_FULL that the disk is full from the first run on.
 """
 
 import dataclasses
+import errno
 import os
 import time
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ IS_DBP_EXPERIMENT = True
 
 NAME = "toy"
 POINTS = 60
+REPLACE = os.replace
 
 
 @dataclass(frozen=True)
@@ -63,17 +66,30 @@ def penalised(config):
     return objective
 
 
+def network(config):
+    generator = torch.Generator().manual_seed(config.seed)
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+    torch.nn.init.normal_(model[1].weight, generator=generator)
+    torch.nn.init.zeros_(model[1].bias)
+    return model
+
+
+def full_disk(before, after):
+    if "records" in str(after):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return REPLACE(before, after)
+
+
 def run(config, *, checkpoint=None, report=None):
     if os.environ.get("TOY_LOG"):
         with open(os.environ["TOY_LOG"], "a") as log:
             log.write(f"{config.lam} {config.seed}\n")
     if os.environ.get("TOY_FAILS") == str(config.seed):
         raise RuntimeError(f"seed {config.seed} was told to fail")
-    generator = torch.Generator().manual_seed(config.seed)
+    if os.environ.get("TOY_FULL"):
+        os.replace = full_disk
+    generator, model = torch.Generator().manual_seed(config.seed), network(config)
     train, validation = points(generator), points(generator)
-    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
-    torch.nn.init.normal_(model[1].weight, generator=generator)
-    torch.nn.init.zeros_(model[1].bias)
     settings = ClassifierTraining(max_epochs=config.epochs, batch_size=POINTS, learning_rate=0.05)
     history = fit_classifier(
         model, train, validation, settings, objective=penalised(config), generator=generator, checkpoint=checkpoint,

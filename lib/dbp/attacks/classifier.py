@@ -227,7 +227,7 @@ def _ascent(model, x: Tensor, y: Tensor, loss: Loss, samples: int, wanted: bool 
     # sign(NaN) is 0: the attack would stand still in silence.
     if bool(torch.isnan(heights.sum() + (gradient.sum() if wanted else 0))):
         name = getattr(loss, "__name__", "loss") if callable(loss) else loss
-        raise ValueError(f"model must give a loss with a gradient, but its {name} or the gradient of it is NaN")
+        raise ValueError(f"model must not give NaN, but its {name} or the gradient of that holds NaN")
     return gradient, heights, total
 
 

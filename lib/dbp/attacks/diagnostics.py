@@ -8,12 +8,11 @@ import torch
 from torch import Tensor
 
 from dbp.attacks.arguments import (
+    check_batches,
     check_budget,
     check_call,
     check_count,
     check_device,
-    check_images,
-    check_labels,
     check_logits,
     check_loss,
     preserve_buffers,
@@ -21,28 +20,31 @@ from dbp.attacks.arguments import (
 from dbp.attacks.classifier import fgsm, pgd, random_noise, transfer
 from dbp.attacks.evaluation import evaluate
 from dbp.attacks.losses import Loss, attack_loss
+from dbp.data import PixelStore
 
 
 def zero_gradient_share(
-    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, *, loss: Loss = "cross_entropy", batch_size: int = 1000
+    model: Callable[[Tensor], Tensor], x: Tensor | PixelStore, y: Tensor, *,
+    loss: Loss = "cross_entropy", batch_size: int = 1000,
 ) -> float:
     """Share of the images whose input gradient is exactly zero: no gradient attack can move them.
 
     Args:
         model: images to logits, [B, C].
-        x, y: images, [N, ...], and labels, [N].
-        loss: whose gradient: "cross_entropy", "margin" or "dlr".
+        x, y: images, [N, ...], and labels, [N], on the device of the model.
+        loss: whose gradient: "cross_entropy", "margin", "dlr", or a function (logits, y) -> [B].
         batch_size: images at once.
+
+    Raises:
+        TypeError, ValueError: a wrong argument, named before any work.
     """
-    check_images(x)
-    check_labels(y, x)
-    check_device(model, x)
+    check_batches(model, x, y, batch_size)
     check_loss(loss)
-    check_count("batch_size", batch_size)
     zero = 0
     with preserve_buffers(model):
-        for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
-            images = images.detach().requires_grad_()
+        for start in range(0, len(x), batch_size):
+            images = x[start : start + batch_size].detach().requires_grad_()
+            labels = y[start : start + batch_size]
             logits = model(images)
             check_logits(logits, labels)
             (gradient,) = torch.autograd.grad(attack_loss(loss, logits, labels).sum(), images)
@@ -83,6 +85,11 @@ def diagnostics(
     check_call(model, x, y, eps, bounds)
     for budget in eps_grid:
         check_budget("eps_grid", budget, x)
+    for name, value in (("steps", steps), ("draws", draws), ("batch_size", batch_size)):
+        check_count(name, value)
+    check_device(source, x)
+    if not tolerance >= 0:
+        raise ValueError(f"tolerance must be at least 0, but is {tolerance!r}")
     strong = partial(pgd, steps=steps, bounds=bounds)
     grid = {f"PGD, eps {budget:g}": partial(strong, eps=budget) for budget in sorted(eps_grid)}
     rivals = {

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dbp.attacks.arguments import check_count, check_device, check_images, check_labels, preserve_buffers
+from dbp.attacks.arguments import check_batches, preserve_buffers
+from dbp.data import PixelStore
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Evaluation:
 
 
 def evaluate(
-    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor,
+    model: Callable[[Tensor], Tensor], x: Tensor | PixelStore, y: Tensor,
     attacks: Mapping[str, Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]], *, batch_size: int = 1000,
 ) -> Evaluation:
     """Attack every image with every attack.
 
     Args:
         model: images to logits, [B, C].
-        x: images, [N, ...].
+        x: images, [N, ...], on the device of the model.
         y: true labels, [N].
         attacks: name to a function (model, x, y) -> adversarial images, like x.
         batch_size: images an attack sees at once.
@@ -48,14 +49,14 @@ def evaluate(
         Which images are right, clean and under each attack.
 
     Raises:
-        ValueError: no images, labels of another number, batch_size below 1, or an attack that changes the shape.
+        TypeError: an argument of the wrong type.
+        ValueError: no images, another number of labels, different devices, batch_size below 1, or an attack that changes
+            the shape.
     """
-    check_images(x)
-    check_labels(y, x)
-    check_device(model, x)
-    check_count("batch_size", batch_size)
+    check_batches(model, x, y, batch_size)
     clean, correct = [], {name: [] for name in attacks}
-    for images, labels in zip(x.split(batch_size), y.split(batch_size), strict=True):
+    for start in range(0, len(x), batch_size):
+        images, labels = x[start : start + batch_size], y[start : start + batch_size]
         clean.append(_right(model, images, labels))
         for name, attack in attacks.items():
             found = attack(model, images, labels)

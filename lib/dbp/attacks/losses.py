@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Tensor
 from torch.nn import functional as F
 
-LOSSES = ("cross_entropy", "margin", "dlr")
+from dbp.spelling import require_name
 
 Loss = str | Callable[[Tensor, Tensor], Tensor]
 
@@ -19,16 +19,15 @@ def attack_loss(loss: Loss, logits: Tensor, y: Tensor) -> Tensor:
         y: labels, [B].
 
     Raises:
-        ValueError: a function that does not give one value an example.
+        ValueError: an unknown name, or a function that does not give one value an example.
     """
-    if callable(loss):
-        values = loss(logits, y)
-        if values.shape != y.shape:
-            raise ValueError(f"loss must give [{len(y)}], one value an example, but gave the shape {list(values.shape)}")
-        return values
-    if loss == "cross_entropy":
-        return cross_entropy(logits, y)
-    return margin(logits, y) if loss == "margin" else dlr(logits, y)
+    if not callable(loss):
+        require_name(loss, LOSSES, "loss")
+        return LOSSES[loss](logits, y)
+    values = loss(logits, y)
+    if values.shape != y.shape:
+        raise ValueError(f"loss must give [{len(y)}], one value an example, but gave the shape {list(values.shape)}")
+    return values
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
@@ -37,14 +36,21 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def margin(logits: Tensor, y: Tensor) -> Tensor:
-    """The largest other logit minus the label's: above 0 where the label is lost (Carlini and Wagner 2017). [B]."""
-    return _without(logits, y).amax(1) - logits.gather(1, y[:, None]).squeeze(1)
+    """The largest other logit minus the label's: above 0 where the label is lost (Carlini and Wagner 2017).
+
+    Args: logits [B, C], y [B]. Returns [B].
+    """
+    others = logits.scatter(1, y[:, None], float("-inf"))
+    return others.amax(1) - logits.gather(1, y[:, None]).squeeze(1)
 
 
 def dlr(logits: Tensor, y: Tensor) -> Tensor:
     """The margin over the gap between the first and the third logit, which no rescaling of the logits can hide.
 
     Croce and Hein (2020), Eq. (6). Args: logits [B, C >= 3], y [B]. Returns [B].
+
+    Raises:
+        ValueError: fewer than three classes.
     """
     if logits.shape[1] < 3:
         raise ValueError(f'loss "dlr" needs at least 3 classes, but the model has {logits.shape[1]}')
@@ -52,6 +58,4 @@ def dlr(logits: Tensor, y: Tensor) -> Tensor:
     return margin(logits, y) / (top[:, 0] - top[:, 2] + 1e-12)
 
 
-def _without(logits: Tensor, y: Tensor) -> Tensor:
-    return logits.scatter(1, y[:, None], float("-inf"))
-
+LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}

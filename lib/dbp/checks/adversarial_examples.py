@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
 
+__all__ = ["fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "worst_case_accuracy"]
+
 
 def fast_gradient_sign(student: Callable[[nn.Module, Tensor, Tensor, float], Tensor]) -> str:
     """Exercise "One step, by hand": `student(model, x, y, eps)` is the untargeted FGSM inside [0, 1].

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from dbp.checks.comparing import near, number, row, tensor
 from dbp.models.vae import Autoencoder, Bernoulli, Output, sample
 
+__all__ = ["dbp_objective", "linear_paths", "summed_lambda", "which_gradient"]
+
 READINGS = ("whole", "encoder path", "jacobian")
 ANSWERS = {
     "Eq. (10)": ("whole", "it prints one x for both places, and detaches nothing"),

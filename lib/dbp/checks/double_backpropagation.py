@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
 
+__all__ = ["flat_ends", "free_pass", "input_gradient", "jacobian_penalty", "loss_gradient_penalty"]
+
 CANNOT_TRAIN = "the value is right, but it cannot be differentiated again, so it trains nothing"
 
 

@@ -6,6 +6,8 @@ import torch
 
 from dbp.models.draw import Attention
 
+__all__ = ["error_image", "kl_of_steps", "place_window", "products_saved"]
+
 
 def error_image(student) -> str:
     """Exercise "What is left to paint": student(x, canvas) -> x - sigma(canvas), P1 Eq. (5), its first line.

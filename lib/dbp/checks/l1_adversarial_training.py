@@ -7,6 +7,8 @@ from torch import nn
 
 from dbp.checks.comparing import near, row, tensor
 
+__all__ = ["adversarial_batch", "footnote_penalty", "paired_gain"]
+
 
 def adversarial_batch(student) -> str:
     """Exercise "Join the batch": student(model, x, y, eps) -> (images [2 B, ...], labels [2 B]), FGSM copies last.

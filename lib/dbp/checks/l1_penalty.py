@@ -6,6 +6,8 @@ import torch
 
 from dbp.checks.comparing import number
 
+__all__ = ["penalised_loss", "same_penalty", "stopping_rule"]
+
 
 def penalised_loss(student) -> str:
     """Exercise "Write the loss": student(model, x, y, lam) -> [B], cross-entropy plus lam times the softmax's mean |J_ij|.

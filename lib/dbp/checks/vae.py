@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from dbp.checks.comparing import near, row, tensor
 from dbp.models.vae import VAE, Bernoulli
 
+__all__ = ["latents_in_use", "negative_elbo", "steepest_direction"]
+
 
 def negative_elbo(student: Callable[[VAE, Tensor, Tensor], Tensor]) -> str:
     """Exercise "Write the loss": `student(vae, x, noise)` is minus the bound of P1 Eq. (4) with one draw, [B].

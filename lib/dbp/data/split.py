@@ -1,10 +1,13 @@
-"""Images with their labels, and parts of them. What is here turns stored bytes into what a run sees."""
+"""What does a run see? Images with their labels, made of stored bytes, and parts of them."""
 
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from dbp.data.pixels import PixelStore
 
 
 @dataclass(frozen=True)
@@ -12,19 +15,20 @@ class Split:
     """Images with their labels.
 
     Attributes:
-        images: float32 in [0, 1], [N, channels, height, width]; of a colour set a `dbp.data.pixels.PixelStore`, which keeps
-            uint8 and whose `tensor()` gives that.
+        images: [N, channels, height, width]; `images[index]` is float32 in [0, 1]. A tensor, or of a colour set a
+            `dbp.data.PixelStore`, which keeps uint8 and reads only what is asked for.
         labels: int64, [N].
     """
 
-    images: Tensor
+    images: Tensor | PixelStore
     labels: Tensor
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index) -> "Split":
-        return Split(self.images[index], self.labels[index])
+    def __getitem__(self, index: slice | Tensor) -> "Split":
+        """The part at some positions (a slice, an int64 or a bool tensor); of a colour set no pixel is read."""
+        return Split(take(self.images, index), self.labels[index])
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,24 @@ class Dataset:
     train: Split
     test: Split
     fingerprint: str
+
+
+def as_split(images: np.ndarray | Tensor, labels: Tensor) -> Split:
+    """What a run sees of stored bytes.
+
+    Args:
+        images: uint8, [N, channels, height, width]. Grey ones are few and small enough to be floats at once (MNIST:
+            0.2 GB); colour ones stay as they are, in a `PixelStore`.
+        labels: uint8, [N].
+    """
+    grey = images.shape[1] == 1
+    floats = torch.as_tensor(images).to(torch.float32) / 255 if grey else PixelStore(images)
+    return Split(floats, labels.to(torch.int64))
+
+
+def take(images: Tensor | PixelStore, index: slice | Tensor) -> Tensor | PixelStore:
+    """A part of some images, as lazy as they are: the store of a part where they are a store."""
+    return images.take(index) if isinstance(images, PixelStore) else images[index]
 
 
 def subset(split: Split, size: int, seed: int = 0) -> Split:

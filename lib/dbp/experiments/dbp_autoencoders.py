@@ -4,7 +4,6 @@ One run is one training of one autoencoder by P1 Eq. (10)-(12), followed by its 
 the three readings of `dbp.metrics.autoencoder_gradients`.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,17 +11,19 @@ import torch
 from torch import nn
 
 from dbp import data, profiles
+from dbp.device import choose
 from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.autoencoders import AUTOENCODERS, build_autoencoder
 from dbp.models.vae import LIKELIHOODS
 from dbp.profiles import Profile
-from dbp.runs import records, sweep, weights
-from dbp.runs.records import Store
+from dbp.spelling import require_name
 from dbp.training import AutoencoderTraining, fit_autoencoder
 
 NAME = "dbp_autoencoders"
 
-SHAPES = {"mnist": (1, 28, 28), "celeba": (3, 64, 64), "toy-faces": (3, 64, 64)}
+SHAPES = {
+    "mnist": (1, 28, 28), "celeba": (3, 64, 64), "toy-faces": (3, 64, 64), "svhn": (3, 32, 32), "colour-digits": (3, 32, 32),
+}
 PROBE_IMAGES = 100
 PROBE_PROJECTIONS = 4
 
@@ -47,7 +48,7 @@ class Config:
         dataset, source: what is loaded; "toy-faces" and "colour-digits" are stand-ins and say so here.
         lam1, lam2, learning_rate, clip, weight_decay, input_noise, max_epochs: see `dbp.training.AutoencoderTraining`.
         target: "attached" or "detached", see there; "none" where lam2 is 0.
-        unit: of the penalised loss, "sum" or "mean"; "none" where lam2 is 0.
+        reduction: of the penalised loss, "sum" or "mean"; "none" where lam2 is 0.
         seed: of initialisation, shuffling and noise.
         train_size, test_size: images, the first ones.
         gradient_images: test images whose gradients are measured, the first ones.
@@ -60,7 +61,7 @@ class Config:
     lam1: float
     lam2: float
     target: str
-    unit: str
+    reduction: str
     weight_decay: float
     input_noise: float
     seed: int
@@ -73,9 +74,9 @@ class Config:
     projections: int
 
     def __post_init__(self) -> None:
-        if self.model not in AUTOENCODERS:
-            raise ValueError(f"model must be one of {', '.join(AUTOENCODERS)}, but is {self.model!r}")
-        for name in ("target", "unit"):
+        require_name(self.model, AUTOENCODERS, "autoencoder")
+        require_name(self.dataset, SHAPES, "data set of autoencoders")
+        for name in ("target", "reduction"):
             if (self.lam2 > 0) != (getattr(self, name) != "none"):
                 raise ValueError(f"{name} must be given where lam2 is above 0, and only there, but is"
                                  f" {getattr(self, name)!r} at lam2 {self.lam2!r}")
@@ -84,7 +85,7 @@ class Config:
 
 def settings(config: Config) -> AutoencoderTraining:
     """The training that `config` stands for."""
-    penalty = {"target": config.target, "unit": config.unit} if config.lam2 > 0 else {}
+    penalty = {"target": config.target, "reduction": config.reduction} if config.lam2 > 0 else {}
     return AutoencoderTraining(
         config.max_epochs, learning_rate=config.learning_rate, lam1=config.lam1, lam2=config.lam2, clip=config.clip,
         weight_decay=config.weight_decay, input_noise=config.input_noise, **penalty,
@@ -101,15 +102,16 @@ def plan(profile: Profile) -> list[Config]:
 
 
 def _configs(part, seed: int):
-    plain = dict(lam1=1.0, lam2=0.0, target="none", unit="none", weight_decay=0.0, input_noise=0.0)
+    plain = dict(lam1=1.0, lam2=0.0, target="none", reduction="none", weight_decay=0.0, input_noise=0.0)
     for model in part.models:
         for name in part.methods:
-            field, sets = profiles.method(name, METHODS)
+            require_name(name, METHODS, "method")
+            field, sets = METHODS[name]
             for strength in part.strengths if field else [None]:
                 chosen = {field: float(strength)} if field else {}
-                unit = {"unit": part.unit} if field == "lam2" else {}
+                reading = {"reduction": part.reduction} if field == "lam2" else {}
                 yield Config(model=model, dataset=part.dataset, source=part.source, seed=seed,
-                             **plain | sets | chosen | unit, **vars(part.sizes))
+                             **plain | sets | chosen | reading, **vars(part.sizes))
 
 
 def roots(config: Config) -> list[Callable]:
@@ -122,19 +124,9 @@ def likelihood_of(dataset: str) -> str:
     return "bernoulli" if dataset == "mnist" else "gaussian"
 
 
-def results(profile: str | Profile = "laptop", **options):
-    """The table of records of a profile, computing what no record holds; options as of `dbp.runs.sweep.ensure`."""
-    return sweep.ensure(sys.modules[__name__], profile, **options)
-
-
-def untrained(config: Config, shape: tuple[int, int, int]) -> nn.Module:
-    """The autoencoder of a configuration before training; also what trained weights are loaded into.
-
-    Args:
-        config: gives model, dataset and seed.
-        shape: channels, height, width of an image.
-    """
-    return build_autoencoder(config.model, shape, likelihood_of(config.dataset), seed=config.seed)
+def network(config: Config) -> nn.Module:
+    """The autoencoder of a configuration before training; also what trained weights are loaded into."""
+    return build_autoencoder(config.model, SHAPES[config.dataset], likelihood_of(config.dataset), seed=config.seed)
 
 
 def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:
@@ -151,11 +143,11 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
         `dbp.training.fit_autoencoder`, with these means on a fixed batch a row.
     """
     dataset = data.load(config.dataset, config.source)
-    test = _pixels(dataset.test.images[: config.test_size])
-    model = untrained(config, tuple(test.shape[1:]))
+    test = dataset.test[: config.test_size].images.to(choose())
+    model = network(config)
     probe_images = test[:PROBE_IMAGES]
     history = fit_autoencoder(
-        model, dataset.train.images[: config.train_size], settings(config),
+        model, dataset.train[: config.train_size].images, settings(config),
         generator=torch.Generator().manual_seed(config.seed), checkpoint=checkpoint, report=report,
         probe=lambda model: _means(autoencoder_gradients(model, probe_images, projections=PROBE_PROJECTIONS)),
     )
@@ -165,33 +157,3 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
 
 def _means(measures: dict[str, torch.Tensor]) -> dict[str, float]:
     return {name: float(values.mean()) for name, values in measures.items()}
-
-
-def _pixels(images) -> torch.Tensor:
-    return images if isinstance(images, torch.Tensor) else images.tensor()
-
-
-def trained(profile: str | Profile = "laptop", **fields) -> nn.Module:
-    """An autoencoder with the weights of a finished run: committed ones, else those in this machine's cache.
-
-    Args:
-        profile: whose plan is searched.
-        fields: of `Config`, e.g. model="VAE", target="detached"; the first planned run that has them all is taken.
-
-    Raises:
-        LookupError: no planned run has these fields, or it was not run.
-        FileNotFoundError: its weights were kept nowhere.
-    """
-    config = next((c for c in plan(profiles.load(profile)) if all(getattr(c, f) == v for f, v in fields.items())), None)
-    record = config and Store().read(NAME, records.key_of(sys.modules[__name__], config))
-    if record is None:
-        raise LookupError(f"no run with {fields}: `dbp run {NAME}` makes those of a profile")
-    try:
-        tensors = weights.committed(record)
-    except FileNotFoundError:
-        tensors = weights.kept(NAME, record.key)
-        if tensors is None:
-            raise
-    model = untrained(config, SHAPES[config.dataset])
-    model.load_state_dict(tensors)
-    return model.eval()

@@ -4,6 +4,7 @@ import torch
 
 from dbp.models.draw import DRAW
 from dbp.models.vae import LIKELIHOODS, Autoencoder, conv_vae, dense_vae
+from dbp.spelling import require_name
 
 WINDOW = 12
 
@@ -40,11 +41,10 @@ def build_autoencoder(
         seed: of the weights.
 
     Raises:
-        KeyError: no autoencoder or likelihood of that name.
+        ValueError: no autoencoder or likelihood of that name; the message gives the nearest.
     """
-    for kind, found, known in (("autoencoder", name, AUTOENCODERS), ("likelihood", likelihood, LIKELIHOODS)):
-        if found not in known:
-            raise KeyError(f"no {kind} named {found!r}; there are {', '.join(known)}")
+    require_name(name, AUTOENCODERS, "autoencoder")
+    require_name(likelihood, LIKELIHOODS, "likelihood")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return AUTOENCODERS[name](shape=shape, likelihood=LIKELIHOODS[likelihood]())

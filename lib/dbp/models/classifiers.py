@@ -6,6 +6,8 @@ All take images in [0, 1], [B, channels, height, width], and return logits, [B, 
 import torch
 from torch import nn
 
+from dbp.spelling import require_name
+
 
 class ModelA(nn.Sequential):
     """P2 Table 1, model A: three convolutions and one linear layer, 710,218 parameters.
@@ -103,10 +105,9 @@ def build_classifier(name: str, *, seed: int) -> nn.Module:
     """A freshly initialised classifier: the same seed gives the same weights, and torch's own random state stays.
 
     Raises:
-        KeyError: no classifier of that name.
+        ValueError: no classifier of that name; the message gives the nearest.
     """
-    if name not in CLASSIFIERS:
-        raise KeyError(f"no classifier named {name!r}; there are {', '.join(CLASSIFIERS)}")
+    require_name(name, CLASSIFIERS, "classifier")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return CLASSIFIERS[name]().to(memory_format=torch.channels_last)  # a step of B takes 0.6 of the time so

@@ -32,7 +32,7 @@ class Step(NamedTuple):
     write: Window | None
 
 
-class Cell(nn.Module):
+class LSTMCell(nn.Module):
     """An LSTM's gates on inputs that a linear layer has already turned into gates."""
 
     def __init__(self, size: int) -> None:
@@ -48,8 +48,10 @@ class Cell(nn.Module):
         return o * c.tanh(), c
 
 
-class Whole(nn.Module):
-    """Without attention: the encoder reads the whole image and the whole error image, the decoder writes everywhere.
+class FullImage(nn.Module):
+    """The attention that looks at everything: it reads the whole image and the whole error image, and writes everywhere.
+
+    P1 calls this DRAW without attention; it stands in the place of `Attention` and has the same methods.
 
     x_t and the error image x - s, s = sigma(c), enter the encoder linearly, so x needs one product for all T steps and
     what changes another one: W [x, x - s, h] = (W_x + W_e) x + [-W_e, W_h] [s, h].
@@ -87,13 +89,18 @@ class Attention(nn.Module):
         shape: channels, height, width of an image.
         size: units of an LSTM.
         window: N.
+
+    Raises:
+        ValueError: images that are not square, or a window that is not between 2 and their side.
     """
 
     def __init__(self, shape: tuple[int, int, int], size: int, window: int) -> None:
         super().__init__()
         channels, height, width = self.shape = shape
-        if height != width or not 2 <= window <= width:
-            raise ValueError(f"attention needs square images and a window of 2 to their side, but has {shape} and {window}")
+        if height != width:
+            raise ValueError(f"shape must be that of square images where there is a window, but is {list(shape)}")
+        if not 2 <= window <= width:
+            raise ValueError(f"window must lie between 2 and {width}, the side of the images, but is {window!r}")
         self.window = window
         self.inputs = nn.Linear(2 * channels * window**2 + size, 4 * size)
         self.place = nn.ModuleDict({"read": nn.Linear(size, 5), "write": nn.Linear(size, 5)})
@@ -163,8 +170,8 @@ class DRAW(Autoencoder):
     ) -> None:
         super().__init__(steps * per_step, likelihood or Bernoulli())
         self.steps, self.size, self.shape = steps, size, shape
-        self.eye = Whole(shape, size) if window is None else Attention(shape, size, window)
-        self.encoder, self.decoder = Cell(size), Cell(size)
+        self.attention = FullImage(shape, size) if window is None else Attention(shape, size, window)
+        self.encoder, self.decoder = LSTMCell(size), LSTMCell(size)
         self.code = nn.Linear(size, 2 * per_step)
         self.inputs = nn.Linear(per_step, 4 * size)
 
@@ -178,14 +185,14 @@ class DRAW(Autoencoder):
         canvas, zeros = x.new_zeros(len(x), *self.shape), x.new_zeros(len(x), self.size)
         encoder = decoder = (zeros, zeros)
         noises = [None] * self.steps if noise is None else noise.chunk(self.steps, 1)
-        prepared = self.eye.prepare(x)
+        prepared = self.attention.prepare(x)
         for step_noise in noises:
-            gates, read = self.eye.read(prepared, self.likelihood.image(canvas), decoder[0])  # x - sigma(c), read
+            gates, read = self.attention.read(prepared, self.likelihood.image(canvas), decoder[0])  # x - sigma(c), read
             encoder = self.encoder(gates, encoder)
             mu, log_sigma = self.code(encoder[0]).chunk(2, 1)  # P1 Eq. (6)
             logvar = 2 * log_sigma
             decoder = self.decoder(self.inputs(sample(mu, logvar, step_noise)), decoder)
-            added, write = self.eye.write(decoder[0])
+            added, write = self.attention.write(decoder[0])
             canvas = canvas + added
             yield Step(canvas, mu, logvar, read, write)
 
@@ -195,5 +202,5 @@ class DRAW(Autoencoder):
         decoder = (zeros, zeros)
         for step in z.chunk(self.steps, 1):
             decoder = self.decoder(self.inputs(step), decoder)
-            canvas = canvas + self.eye.write(decoder[0])[0]
+            canvas = canvas + self.attention.write(decoder[0])[0]
         return canvas

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 
 import matplotlib.figure
 import matplotlib.pyplot as plt
+from matplotlib.image import AxesImage
+from torch import Tensor
+
+__all__ = ["COLORS", "Figure"]
 
 # Okabe and Ito's colours, which readers with any kind of colour blindness can tell apart; the same method has the same
 # colour in the whole book.
@@ -60,6 +64,25 @@ def theme():
     """Draw in the book's style inside of `with theme():`; matplotlib's own settings are as before afterwards."""
     with plt.rc_context(THEME):
         yield
+
+
+def show_image(ax, image: Tensor, **style) -> AxesImage:
+    """Draw an image without axes, with nearest-neighbour pixels.
+
+    Args:
+        ax: the axes.
+        image: [H, W] or [H, W, 3], also with further dimensions of size 1.
+        style: of `imshow`; by default grey, from 0 (black) to 1 (white).
+
+    Returns:
+        What a colour bar needs.
+    """
+    shown = ax.imshow(image.detach().squeeze().cpu().numpy(), interpolation="nearest",
+                      **style or {"cmap": "gray", "vmin": 0, "vmax": 1})
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    return shown
 
 
 def end_labels(ax, ends: list[tuple[float, float, str, str]], gap: float = 0.075) -> None:

@@ -1,6 +1,9 @@
-"""At which scale? `smoke`, `laptop` and `paper`: YAML files beside this one, validated against the dataclasses below.
+"""At which scale? `smoke`, `laptop` and `paper`: YAML files beside this one, read into the dataclasses below.
 
-To add a section for an experiment: a frozen dataclass here, a field of `Profile`, and the section in each file.
+Here it is only seen that every field is there, has its type, and that counts are counts; what a value means is checked
+by the configuration that is made of it, before anything runs.
+
+To add an experiment: a frozen dataclass here, a field of `Profile`, and the section in each file.
 """
 
 import dataclasses
@@ -28,10 +31,6 @@ def _one_of(*known: str):
     return lambda value: (value in known, f"one of {', '.join(known)}")
 
 
-def _each(rule):
-    return lambda values: (bool(values) and all(rule(value)[0] for value in values), f"a list of values, each {rule(0)[1]}")
-
-
 def _not_empty(values):
     return bool(values), "a list of at least one"
 
@@ -45,12 +44,18 @@ _COUNT = _at_least(1)
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything one run takes: images, epochs, and PGD's images, steps and restarts."""
+    """How much of everything one training takes: images and epochs."""
 
     train_size: int = _field(_COUNT)
     validation_size: int = _field(_COUNT)
     test_size: int = _field(_COUNT)
     max_epochs: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class AttackSizes:
+    """How much of everything `dbp.experiments.worst_case` takes: test images, and PGD's steps and restarts."""
+
     attack_images: int = _field(_COUNT)
     pgd_steps: int = _field(_COUNT)
     pgd_restarts: int = _field(_COUNT)
@@ -60,11 +65,12 @@ class Sizes:
 class L1PenaltyRuns:
     """One part of P2 Table 2: every lambda under every reading, for these models, at one size; `seeds` runs a cell."""
 
-    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
-    units: tuple[str, ...] = _field(_each(_one_of("mean", "sum")))
-    outputs: tuple[str, ...] = _field(_each(_one_of("softmax", "logits")))
+    models: tuple[str, ...] = _field(_not_empty)
+    reductions: tuple[str, ...] = _field(_not_empty)
+    outputs: tuple[str, ...] = _field(_not_empty)
     seeds: int = _field(_COUNT)
     sizes: Sizes
+    attack: AttackSizes
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,8 @@ class L1PenaltyScale:
     """Scale of `dbp.experiments.l1_penalty` (P2 Table 2)."""
 
     source: str = _field(_one_of(*SOURCES[1:]))
-    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
-    estimator: str = _field(_one_of("exact", "one_row", "summed"))
+    lambdas: tuple[float, ...] = _field(_not_empty)
+    estimator: str
     parts: tuple[L1PenaltyRuns, ...] = _field(_not_empty)
 
 
@@ -81,20 +87,25 @@ class L1PenaltyScale:
 class L1AdversarialTrainingRuns:
     """One part of P2 Tables 3 and 4 or of what is beside them: these methods at these budgets, `seeds` runs each.
 
-    `lambdas` are those of the methods that carry the footnote's penalty; the others bring their own.
+    `lambdas` are those of the methods that carry the footnote's penalty; the others bring their own. `attack` is what
+    `dbp.experiments.worst_case` does to the trained networks.
     """
 
-    models: tuple[str, ...] = _field(_each(_one_of("A", "B", "C")))
+    models: tuple[str, ...] = _field(_not_empty)
     methods: tuple[str, ...] = _field(_not_empty)
-    eps: tuple[float, ...] = _field(_each(_at_least(0)))
-    lambdas: tuple[float, ...] = _field(_each(_at_least(0)))
+    eps: tuple[float, ...] = _field(_not_empty)
+    lambdas: tuple[float, ...] = _field(_not_empty)
     seeds: int = _field(_COUNT)
     sizes: Sizes
+    attack: AttackSizes
 
 
 @dataclass(frozen=True)
 class L1AdversarialTrainingScale:
-    """Scale of `dbp.experiments.l1_adversarial_training` (P2 Tables 3 and 4)."""
+    """Scale of `dbp.experiments.l1_adversarial_training` (P2 Tables 3 and 4).
+
+    `twin_epochs` are those of the undefended network from which `dbp.experiments.worst_case` carries PGD over.
+    """
 
     source: str = _field(_one_of(*SOURCES[1:]))
     twin_epochs: int = _field(_COUNT)
@@ -108,8 +119,8 @@ class AutoencoderSizes:
     train_size: int = _field(_COUNT)
     test_size: int = _field(_COUNT)
     max_epochs: int = _field(_COUNT)
-    learning_rate: float = _field(_at_least(0))
-    clip: float = _field(_at_least(0))
+    learning_rate: float
+    clip: float
     gradient_images: int = _field(_COUNT)
     projections: int = _field(_COUNT)
 
@@ -118,16 +129,16 @@ class AutoencoderSizes:
 class DBPAutoencodersRuns:
     """One part of P1 Table 1 or of what is beside it: these methods at these strengths, `seeds` runs each.
 
-    `strengths` are lambda_2 of double backpropagation, and what each control has in its place; `unit` is that of the
-    penalised loss.
+    `strengths` are lambda_2 of double backpropagation, and what each control has in its place; `reduction` is that of
+    the penalised loss over the pixels.
     """
 
-    dataset: str = _field(_one_of("mnist", "celeba", "toy-faces"))
+    dataset: str
     source: str = _field(_one_of(*SOURCES[1:]))
     models: tuple[str, ...] = _field(_not_empty)
     methods: tuple[str, ...] = _field(_not_empty)
-    strengths: tuple[float, ...] = _field(_each(_at_least(0)))
-    unit: str = _field(_one_of("sum", "mean"))
+    strengths: tuple[float, ...] = _field(_not_empty)
+    reduction: str
     seeds: int = _field(_COUNT)
     sizes: AutoencoderSizes
 
@@ -167,14 +178,14 @@ def load(profile: "str | Path | Profile") -> Profile:
     """A profile by name, or from a YAML file of the same form.
 
     Raises:
-        KeyError: no profile of that name; the message gives the nearest.
+        ValueError: no profile of that name; the message gives the nearest.
         ProfileError: an unknown or missing field, a wrong type, or a value out of range.
     """
     if isinstance(profile, Profile):
         return profile
     path = Path(profile) if str(profile).endswith((".yaml", ".yml")) else Path(__file__).with_name(f"{profile}.yaml")
     if not path.is_file():
-        raise KeyError(f"no profile named {str(profile)!r}; there are {', '.join(NAMES)}{nearest(str(profile), NAMES)}")
+        raise ValueError(f"no profile named {str(profile)!r}; there are {', '.join(NAMES)}{nearest(str(profile), NAMES)}")
     import yaml
 
     try:
@@ -199,17 +210,6 @@ def seed_by_seed(parts: Sequence, configs: Callable[[object, int], Iterable]) ->
             if seed < part.seeds:
                 runs |= dict.fromkeys(configs(part, seed))
     return list(runs)
-
-
-def method(name: str, known: dict):
-    """What a method of that name sets, from an experiment's `METHODS`.
-
-    Raises:
-        ValueError: there is none; the message gives the nearest one.
-    """
-    if name not in known:
-        raise ValueError(f"no method named {name!r}; there are {', '.join(known)}{nearest(str(name), known)}")
-    return known[name]
 
 
 def _build(cls: type, content: dict, where: str):

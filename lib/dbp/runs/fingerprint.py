@@ -7,6 +7,7 @@ all the same: rather one function too many than one too few.
 """
 
 import ast
+import dataclasses
 import functools
 import hashlib
 import importlib
@@ -19,16 +20,11 @@ from types import FunctionType, ModuleType
 
 PACKAGE = "dbp"
 
-# Never part of a result: where it is kept, how it is scheduled, shown or compared.
-INFRASTRUCTURE = frozenset(
-    f"{PACKAGE}.{name}" for name in (
-        "checkpoints", "checks", "cli", "fingerprint", "paper", "plots", "profiles", "provenance", "records", "standing",
-        "sweep", "weights",
-    )
-)
-
-# What these return is pinned by the data fingerprint in every record, so their code need not be.
-PINNED_BY_DATA = frozenset({f"{PACKAGE}.data.load", f"{PACKAGE}.data.known_fingerprint"})
+# Where files lie, how they are fetched and read: the fingerprint of the data pins what comes out. What turns these bytes
+# into the floats and the splits of a run (`dbp.data.split`, `dbp.data.pixels`) counts like everything else.
+EXEMPT = tuple(f"{PACKAGE}.{name}" for name in (
+    "files", "spelling", "profiles", "data.mnist", "data.svhn", "data.celeba", "data.download", "data.standins",
+))
 
 CONSTANTS = (int, float, complex, str, bytes, bool, type(None), tuple, frozenset, set, list, dict)
 DOCUMENTED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
@@ -67,25 +63,47 @@ def code_of(*functions: Callable) -> dict[str, str]:
                 if not given & {_name(entry) for entry in value.values()}:
                     raise LookupError(f"{name} uses the registry {label}: name the entry that is used in roots(config)")
             elif isinstance(value, CONSTANTS):
-                found[label] = _digest(_stable(value, label))
+                if not _is_exempt(label.rpartition(".")[0]):
+                    found[label] = _digest(_stable(value, label))
             else:
                 waiting.append(value)
     return dict(sorted(found.items()))
 
 
+def digest_of(functions: dict[str, str]) -> str:
+    """16 hexadecimal digits for what `code_of` gives. A function that was only moved to another file is the same one."""
+    return hashlib.sha256(repr(sorted(_places(functions))).encode()).hexdigest()[:16]
+
+
 def changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
-    """The names whose code differs between two results of `code_of`: changed, added or gone."""
-    return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+    """The names whose code differs between two results of `code_of`: changed, added or gone, but not moved."""
+    old, new = _places(before), _places(now)
+    return sorted({old[pair] for pair in old.keys() - new.keys()} | {new[pair] for pair in new.keys() - old.keys()})
+
+
+def _places(functions: dict[str, str]) -> dict[tuple[str, str], str]:
+    """Name within its file and hash, to the whole name."""
+    return {(name.rsplit(".", 1)[-1], digest): name for name, digest in functions.items()}
 
 
 def _followed(thing: object) -> bool:
     module = getattr(thing, "__module__", None) or ""
-    if not isinstance(thing, FunctionType | type) or _name(thing) in PINNED_BY_DATA:
+    if not isinstance(thing, FunctionType | type) or _is_configuration(thing, module):
         return False
     inside = module == PACKAGE or module.startswith(f"{PACKAGE}.")
     # Experiments that tests define outside of the package are followed as well, but no other package is.
     inside = inside or getattr(sys.modules.get(module), "IS_DBP_EXPERIMENT", False)
-    return inside and not any(module == name or module.startswith(f"{name}.") for name in INFRASTRUCTURE)
+    return inside and not _is_exempt(module)
+
+
+def _is_exempt(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in EXEMPT)
+
+
+def _is_configuration(thing: object, module: str) -> bool:
+    """Whether this is an experiment's `Config`: what it holds is in the record, and how it checks that changes no result."""
+    return isinstance(thing, type) and thing.__name__ == "Config" and dataclasses.is_dataclass(thing) and (
+        module.startswith(f"{PACKAGE}.experiments.") or getattr(sys.modules.get(module), "IS_DBP_EXPERIMENT", False))
 
 
 def _name(thing: object) -> str:

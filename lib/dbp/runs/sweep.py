@@ -2,7 +2,8 @@
 
 The store of records is the only thing that the workers share: what is recorded is never computed again, by anyone. Two
 sweeps beside each other on one machine share the work: the second waits for a run that the first is making, and takes
-its record. On two machines both may make the same run; the records are the same, and the later one replaces the other.
+its record. On two machines both may make the same run; the later record replaces the other. Networks that runs build on
+lie in the cache (`$DBP_CACHE`): a worker that does not see the caller's cache trains them again for itself.
 """
 
 import dataclasses
@@ -17,16 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
-from dbp.runs.checkpoints import Checkpoint
-from dbp.runs import records, weights
-from dbp.runs.records import Record, Store
-from dbp.runs.status import State, checkpoint_of, claim, overview, refresh, seconds_left, stale, survey, why_missing
-
-__all__ = [
-    "BACKENDS", "RunsFailed", "State", "checkpoint_of", "ensure", "overview", "refresh", "seconds_left", "stale", "survey",
-    "why_missing",
-]
+from dbp.files import Unwritable, cache_folder
+from dbp.runs import weights
+from dbp.runs.checkpoints import checkpoint_of
+from dbp.runs.records import functions_of, module_of, needs_of, planned
+from dbp.runs.status import State, state_of, survey
+from dbp.runs.store import Store
+from dbp.runs.table import table
 
 BACKENDS = ("processes", "dask", "ray")
 
@@ -39,14 +39,24 @@ class RunsFailed(RuntimeError):
     """Some runs failed; their tracebacks are in the store, and the next call tries them again."""
 
 
+class Outcome(NamedTuple):
+    """What a worker sends back: which run, how long it took, what went wrong, and whether nothing at all can be written."""
+
+    experiment: str
+    key: str
+    seconds: float
+    error: str | None = None
+    unwritable: bool = False
+
+
 def ensure(
-    experiment: ModuleType, profile="laptop", *, jobs: int = 1, only: dict | None = None, backend: str = "processes",
+    experiment: str | ModuleType, profile="laptop", *, jobs: int = 1, only: dict | None = None, backend: str = "processes",
     address: str | None = None, threads: int = 1, progress: bool = True, store: Store | None = None,
 ):
-    """Compute what no record holds, and return the records of the whole plan.
+    """Compute what no record holds, the networks that it builds on first, and return the records of the whole plan.
 
     Args:
-        experiment: the module.
+        experiment: its name or its module.
         profile: name, file or `Profile`.
         jobs: runs at once; a cluster takes as many as it has workers.
         only: fields of the configuration with the values that are wanted, e.g. {"lam": 10.0}.
@@ -57,10 +67,11 @@ def ensure(
         store: of records; the default one if None.
 
     Returns:
-        A pandas.DataFrame as of `dbp.runs.records.load`.
+        A pandas.DataFrame as of `dbp.runs.load`.
 
     Raises:
-        ValueError: jobs or threads below 1, an unknown backend or field in `only`, or no run with its values.
+        ValueError: jobs or threads below 1, an unknown experiment, backend or field in `only`, or no run with its values.
+        dbp.files.Unwritable: the disk is full, or a folder cannot be written; nothing more is begun.
         RunsFailed: some runs failed; the others are recorded.
     """
     for name, value in (("jobs", jobs), ("threads", threads)):
@@ -68,43 +79,79 @@ def ensure(
             raise ValueError(f"{name} must be at least 1, but is {value}")
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}")
-    store = store or Store()
-    states = survey(experiment, profile, only=only, store=store)
-    missing = [state for state in states if state.record is None]
+    module, store = module_of(experiment), store or Store()
+    states = survey(module, profile, only=only, store=store)
     for state in states:
         if state.record is not None:  # a process killed between the two left it behind
-            checkpoint_of(experiment.NAME, state.planned.key).delete()
-    failed = _compute(experiment, missing, store, jobs, backend, address, threads, progress) if missing else []
+            checkpoint_of(module.NAME, state.planned.key).delete()
+    missing = [(module, state) for state in states if state.record is None]
+    compute = _Sweep(store, jobs, backend, address, threads, progress)
+    failed = [outcome for stage in _upstream(missing, store) for outcome in compute(stage, networks=True)]
+    failed += compute(missing)
     if failed:
-        raise RunsFailed(f"{len(failed)} of {len(missing)} runs failed, first {failed[0][0]}: {failed[0][1]}")
-    found = (state.record or store.read(experiment.NAME, state.planned.key) for state in states)
-    return records.table([record for record in found if record is not None])
+        first = failed[0]
+        raise RunsFailed(f"{len(failed)} runs failed, first {first.experiment} {first.key}: {first.error}")
+    if missing:
+        states = survey(module, profile, only=only, store=store)
+    return table([state.record for state in states if state.record is not None], store)
 
 
-def _compute(experiment, missing: list[State], store: Store, jobs, backend, address, threads, progress):
-    """Run what is missing; (key, error) of what failed."""
-    import joblib
+def _upstream(missing: list[tuple[ModuleType, State]], store: Store) -> list[list[tuple[ModuleType, State]]]:
+    """The runs whose networks the missing ones need and that have to be made first, each once, the deepest first."""
+    needed: dict[str, tuple[ModuleType, State]] = {}
+    for module, state in missing:
+        for upstream, config in needs_of(module, state.config):
+            before = state_of(upstream, config, store)
+            if before.record is None or not weights.is_kept(before.record):
+                needed[before.planned.key] = upstream, before
+    stage = list(needed.values())
+    return [*_upstream(stage, store), stage] if stage else []
 
-    root, path = str(Path(store.root).absolute()), list(sys.path)
-    calls = [
-        joblib.delayed(_run_one)(
-            experiment.__name__, path, dataclasses.asdict(state.config), state.planned.key, root, threads, os.getpid())
-        for state in missing
-    ]
-    jobs = min(jobs, len(missing))  # a single run is made in this process, sparing a worker's start
-    failed, started = [], time.perf_counter()
-    with _workers(backend, address, jobs, threads) as returned:
-        parallel = joblib.Parallel(jobs, batch_size=1, pre_dispatch="n_jobs", return_as=returned)
-        for count, (key, seconds, error) in enumerate(parallel(calls), 1):
-            waiting = len(missing) - count
-            half_done = min(jobs - 1, waiting) / 2  # what the other workers are at is half done on average
-            left = (time.perf_counter() - started) * waiting / (count + half_done)
-            if error:
-                failed.append((key, error))
-            if progress:
-                text = f"failed: {error}" if error else f"{seconds:.0f} s"
-                print(f"{experiment.NAME} {key} {text}   {count}/{len(missing)}, about {_duration(left)} left", flush=True)
-    return failed
+
+@dataclasses.dataclass(frozen=True)
+class _Sweep:
+    """Makes runs at once; called with them, it gives the outcomes of those that failed."""
+
+    store: Store
+    jobs: int
+    backend: str
+    address: str | None
+    threads: int
+    progress: bool
+
+    def __call__(self, runs: list[tuple[ModuleType, State]], networks: bool = False) -> list[Outcome]:
+        import joblib
+
+        failed, ready = [], []
+        for module, state in runs:
+            if any(state_of(*need, self.store).record is None for need in needs_of(module, state.config)):
+                failed.append(Outcome(module.NAME, state.planned.key, 0.0, "a network that it builds on is missing"))
+            else:
+                ready.append((module.__name__, state.config, state.planned.key))
+        if not ready:
+            return failed
+        shared = dict(path=list(sys.path), root=str(Path(self.store.root).absolute()), cache=str(cache_folder().absolute()),
+                      threads=self.threads, caller=os.getpid(), network=networks)
+        calls = [joblib.delayed(_run_one)(*run, **shared) for run in ready]
+        jobs = min(self.jobs, len(ready))  # a single run is made in this process, sparing a worker's start
+        started = time.perf_counter()
+        with _workers(self.backend, self.address, jobs, self.threads) as returned:
+            parallel = joblib.Parallel(jobs, batch_size=1, pre_dispatch="n_jobs", return_as=returned)
+            for count, outcome in enumerate(parallel(calls), 1):
+                if outcome.unwritable:
+                    raise Unwritable(outcome.error)
+                failed += [outcome] if outcome.error else []
+                if self.progress:
+                    self._tell(outcome, count, len(ready), jobs, started)
+        return failed
+
+    @staticmethod
+    def _tell(outcome: Outcome, count: int, of: int, jobs: int, started: float) -> None:
+        waiting = of - count
+        half_done = min(jobs - 1, waiting) / 2  # what the other workers are at is half done on average
+        left = (time.perf_counter() - started) * waiting / (count + half_done)
+        text = f"failed: {outcome.error}" if outcome.error else f"{outcome.seconds:.0f} s"
+        print(f"{outcome.experiment} {outcome.key} {text}   {count}/{of}, about {_duration(left)} left", flush=True)
 
 
 @contextmanager
@@ -135,53 +182,48 @@ def _workers(backend: str, address: str | None, jobs: int, threads: int) -> Iter
             ray.shutdown()
 
 
-def _run_one(module: str, path: list[str], fields: dict, key: str, root: str, threads: int, caller: int):
-    """One run in a worker: recorded as soon as it is finished, whatever happens to the sweep. (key, seconds, error)."""
+def _run_one(
+    name: str, config, key: str, *, path: list[str], root: str, cache: str, threads: int, caller: int, network: bool
+) -> Outcome:
+    """One run in a worker: recorded as soon as it is finished, whatever happens to the sweep."""
     sys.path.extend(folder for folder in path if folder not in sys.path)
     if os.getppid() == caller:  # Ctrl-C reaches every process of a terminal; the caller ends its workers by itself
         with suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
 
-    experiment = importlib.import_module(module)
-    with _ALONE, claim(experiment.NAME, key):
+    module, store = importlib.import_module(name), Store(Path(root))
+    with _ALONE:
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            return _attempt(experiment, experiment.Config(**fields), key, Store(Path(root)))
+            return _attempt(module, config, key, store, Path(cache), network)
         finally:
             torch.set_num_threads(before)
 
 
-def _attempt(experiment: ModuleType, config, key: str, store: Store):
+def _attempt(module: ModuleType, config, key: str, store: Store, cache: Path, network: bool) -> Outcome:
     from dbp.runs.provenance import Clock
+    from dbp.runs.runner import make
 
-    if store.read(experiment.NAME, key) is not None:  # another sweep was faster
-        return key, 0.0, None
-    planned, checkpoint, clock = records.planned(experiment, config), checkpoint_of(experiment.NAME, key), Clock()
-    if planned.key != key:
-        return key, 0.0, f"this worker has other code than the caller (its key is {planned.key}): install the same version"
-    resumed = {"resumed": True} if checkpoint.path.exists() else {}
+    plan, clock = planned(module, config), Clock()
+    if plan.key != key:
+        error = f"this worker has another version than the caller (its key is {plan.key}): install the same one"
+        return Outcome(module.NAME, key, 0.0, error)
     try:
-        measures = experiment.run(config, checkpoint=checkpoint)
-        record = dataclasses.replace(planned, measures=measures, provenance=clock.provenance() | resumed)
-        _keep_weights(record, checkpoint)
-        store.write(record)
-        checkpoint.delete()
-        error = None
-    except Exception as caught:
-        error = " ".join(f"{type(caught).__name__}: {caught}".split())
-        failure = {"error": traceback.format_exc()}
-        store.write(dataclasses.replace(planned, measures=failure, provenance=clock.provenance() | resumed, status="failed"))
-    return key, time.perf_counter() - clock.wall, error
-
-
-def _keep_weights(record: Record, checkpoint: Checkpoint) -> None:
-    """Copy the final weights from the checkpoint to the cache, under the record's key."""
-    found = checkpoint.load()
-    if found is not None:
-        prefix = "model."
-        weights.keep(record, {name[len(prefix):]: tensor for name, tensor in found[0].items() if name.startswith(prefix)})
+        try:
+            make(module, config, store, cache, network=network)
+            error = None
+        except Unwritable:
+            raise
+        except Exception as caught:
+            error = " ".join(f"{type(caught).__name__}: {caught}".split())
+            failure = dataclasses.replace(
+                plan, measures={"error": traceback.format_exc()}, provenance=clock.provenance(), status="failed")
+            store.write(failure, functions_of(module, config))
+    except Unwritable as caught:
+        return Outcome(module.NAME, key, time.perf_counter() - clock.wall, str(caught), unwritable=True)
+    return Outcome(module.NAME, key, time.perf_counter() - clock.wall, error)
 
 
 def _duration(seconds: float) -> str:

@@ -1,44 +1,52 @@
 """Which network was it? Weights of finished runs: in the cache as they were trained, or committed in half precision.
 
-The cache is outside of git and may be emptied at any time. The few networks that pages load live are committed under
+The cache is outside of git and may be emptied at any time. The few networks that pages load are committed under
 `weights/<experiment>/<key>.safetensors`, in float16, with a hash of the measures of the run that made them.
 """
 
 import hashlib
-import json
 from pathlib import Path
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from dbp.files import Damaged, cache_folder, read_tensors, write_tensors
-from dbp.runs.records import Record
+from dbp.files import Damaged, cache_folder, digest_of_tensors, read_tensors, write_tensors
+from dbp.runs.records import Record, canonical
 
 # A repository that people clone stays small: bytes of one file, and of all together.
 LARGEST_FILE = 4_000_000
 LARGEST_FOLDER = 40_000_000
 
 
-def keep(record: Record, tensors: dict[str, Tensor]) -> Path:
-    """Keep a finished run's weights in this machine's cache, under its key. Returns the file."""
-    path = _cached(record.experiment, record.key)
+def keep(record: Record, tensors: dict[str, Tensor], cache: Path | None = None) -> Path:
+    """Keep a finished run's weights in full precision in this machine's cache, under its key. Returns the file."""
+    path = _cached(record.experiment, record.key, cache)
     write_tensors(path, tensors, {"experiment": record.experiment, "key": record.key})
     return path
 
 
-def kept(experiment: str, key: str) -> dict[str, Tensor] | None:
-    """The weights of a finished run, name to tensor, or None if they are not in this machine's cache.
+def kept(record: Record, cache: Path | None = None) -> dict[str, Tensor] | None:
+    """The weights of a finished run, name to tensor; None if this machine's cache does not hold just these.
 
-    Raises:
-        dbp.files.Damaged: the file is damaged, or belongs to another run.
+    Args:
+        record: of the run; its `weights` is the sha256 that is asked for.
+        cache: folder, by default that of this machine.
     """
-    path = _cached(experiment, key)
     try:
-        tensors, meta = read_tensors(path)
-    except FileNotFoundError:
+        tensors, _ = read_tensors(_cached(record.experiment, record.key, cache))
+    except (FileNotFoundError, Damaged):
         return None
-    if meta != {"experiment": experiment, "key": key}:
-        raise Damaged(f"{path} holds the weights of {meta}, expected those of {experiment} {key}")
-    return tensors
+    return tensors if digest_of_tensors(tensors) == record.weights else None
+
+
+def is_kept(record: Record, cache: Path | None = None) -> bool:
+    """Whether the cache holds weights of the run, without reading them through."""
+    return record.weights is not None and _cached(record.experiment, record.key, cache).is_file()
+
+
+def load_into(model: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
+    """The model with these weights, in evaluation mode."""
+    model.load_state_dict(tensors)
+    return model.eval()
 
 
 def export(record: Record, tensors: dict[str, Tensor], folder: Path | None = None) -> Path:
@@ -74,19 +82,15 @@ def export(record: Record, tensors: dict[str, Tensor], folder: Path | None = Non
 def committed(record: Record, folder: Path | None = None) -> dict[str, Tensor]:
     """The committed weights of a run, name to tensor, floating-point ones as float32.
 
-    A record that `dbp refresh` filed under a new key finds the weights under the old one.
-
     Raises:
         FileNotFoundError: none were committed.
         dbp.files.Damaged: the file is damaged, or does not belong to this record.
     """
-    folder = Path(folder or committed_folder()) / record.experiment
-    keys = [record.key, *(step["from_key"] for step in reversed(record.provenance.get("adopted", [])))]
-    path = next((folder / f"{key}.safetensors" for key in keys if (folder / f"{key}.safetensors").is_file()), None)
-    if path is None:
-        raise FileNotFoundError(f"no weights of {record.key} in {folder}: `dbp.runs.weights.export` writes them")
+    path = Path(folder or committed_folder()) / record.experiment / f"{record.key}.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"no weights of {record.key} in {path.parent}: `dbp.runs.weights.export` writes them")
     tensors, meta = read_tensors(path)
-    if meta != {**_meta(record), "key": path.stem}:
+    if meta != _meta(record):
         raise Damaged(f"{path} holds the weights of {meta}, expected those of {record.experiment} {record.key}")
     return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
@@ -98,9 +102,9 @@ def committed_folder() -> Path:
 
 
 def _meta(record: Record) -> dict:
-    measures = json.dumps(record.measures, sort_keys=True, separators=(",", ":"))
-    return {"experiment": record.experiment, "key": record.key, "measures": hashlib.sha256(measures.encode()).hexdigest()}
+    measures = hashlib.sha256(canonical(record.measures).encode()).hexdigest()
+    return {"experiment": record.experiment, "key": record.key, "measures": measures}
 
 
-def _cached(experiment: str, key: str) -> Path:
-    return cache_folder() / "weights" / experiment / f"{key}.safetensors"
+def _cached(experiment: str, key: str, cache: Path | None) -> Path:
+    return (cache or cache_folder()) / "weights" / experiment / f"{key}.safetensors"

@@ -1,27 +1,27 @@
-"""Is it the penalty, or would any regulariser do? The runs of P1 Eq. (10) beside the controls, at equal reconstruction."""
+"""Is it the penalty, or would any regulariser do? P1 Eq. (10) and the controls, compared where they blur the same."""
 
-import numpy as np
 import pandas
 
-from dbp.tables.p1 import NAMES, as_number
-from dbp.tables.p2 import Printed
-from dbp.tables.paper import Cell
+from dbp.tables.cells import Printed, format_cell, make_cell
+from dbp.tables.p1 import NAMES
 
-# Method to the column of its strength, and the strength that stands for no effect.
+# Of each method: the column that holds its strength, and the strength at which it does nothing.
 STRENGTHS = {"attached": ("lam2", 0.0), "detached": ("lam2", 0.0), "KL weight": ("lam1", 1.0),
              "weight decay": ("weight_decay", 0.0), "input noise": ("input_noise", 0.0)}
 MEASURES = ("reconstruction", "jacobian", "encoder_path", "whole")
 
 
-def paths(frame: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
-    """For every method its runs from no effect on, at the number of epochs that the controls ran.
+def trace_paths(frame: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
+    """The runs of each method from strength to strength, beginning with the plain ones.
+
+    Only the shortest trainings are taken, since the controls were not run for longer.
 
     Args:
-        frame: records of `dbp_autoencoders` of one model and data set.
+        frame: records of `dbp_autoencoders`, of one model and data set.
 
     Returns:
-        Method ("attached", "detached" and the controls; those with runs only) to its runs and the plain ones, with a
-        column `strength`, sorted by it.
+        Method to its runs and the plain ones, with a column `strength`, sorted by it. The methods are "attached",
+        "detached" and the controls; one without runs is left out.
     """
     frame = frame[frame["max_epochs"] == frame["max_epochs"].min()]
     idle = pandas.DataFrame({column: frame[column] == none for column, none in STRENGTHS.values()})
@@ -36,25 +36,29 @@ def paths(frame: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
     return found
 
 
-def matched(frame: pandas.DataFrame, *, method: str = "detached", strength: float = 0.01) -> pandas.DataFrame:
-    """Every method where it reconstructs as badly as one DBP model: what does the same blur buy elsewhere?
+def match_reconstruction(
+    frame: pandas.DataFrame, *, method: str = "detached", strength: float = 0.01
+) -> pandas.DataFrame:
+    """What does the same blur buy elsewhere? Every method at the reconstruction loss of one DBP model.
 
-    Each seed's path over the strengths is followed from the plain run to the first place where its reconstruction loss
-    reaches that of the DBP model (the mean over its seeds), straight between neighbouring strengths.
+    The loss to reach is the mean over the seeds of that model. Of each other method we follow one seed at a time, from
+    strength to strength, until the loss is first reached. It is reached between two neighbouring strengths, so strength
+    and measures are interpolated between these two. If some seed never reaches the loss, nothing is interpolated: the
+    runs of the strength whose mean loss is nearest stand for the method.
 
     Args:
-        frame: records of `dbp_autoencoders` of one model and data set.
-        method, strength: the DBP model, of those in `paths`.
+        frame: records of `dbp_autoencoders`, of one model and data set.
+        method, strength: which DBP model, of those in `trace_paths`.
 
     Returns:
-        One row a method: `method`, `how` ("itself", "interpolated", or "nearest" where some seed's path does not reach
-        that loss), `strength` (the mean over seeds; of lam1, lam2, weight_decay or input_noise), and a `Cell` over the
-        seeds for reconstruction (nats a pixel value), jacobian, encoder_path and whole.
+        One row a method, "plain" first: `method`; `how` ("itself", "interpolated" or "nearest"); `strength` (the mean over
+        seeds, of lam1, lam2, weight_decay or input_noise); and a `Cell` over the seeds for `reconstruction` (nats a pixel),
+        `jacobian`, `encoder_path` and `whole`.
 
     Raises:
         ValueError: there is no such DBP model.
     """
-    found = paths(frame)
+    found = trace_paths(frame)
     reference = found.get(method, pandas.DataFrame({"strength": []}))
     reference = reference[reference["strength"] == strength]
     if reference.empty:
@@ -65,8 +69,8 @@ def matched(frame: pandas.DataFrame, *, method: str = "detached", strength: floa
         if name == method:
             rows.append(_row(name, "itself", reference))
             continue
-        paths_of = [path for _, path in runs.groupby("seed") if len(path) > 1]  # a control may have fewer seeds
-        places = [_place(path, loss) for path in paths_of]
+        paths = [path for _, path in runs.groupby("seed") if len(path) > 1]  # a control may have fewer seeds
+        places = [_first_place(path, loss) for path in paths]
         if all(place is not None for place in places):
             rows.append(_row(name, "interpolated", pandas.DataFrame(places)))
         else:
@@ -75,7 +79,14 @@ def matched(frame: pandas.DataFrame, *, method: str = "detached", strength: floa
     return pandas.DataFrame(rows)
 
 
-def _place(path: pandas.DataFrame, loss: float) -> pandas.Series | None:
+def lay_out(table: pandas.DataFrame) -> Printed:
+    """One printable table: a row a method, as `match_reconstruction` gives them."""
+    texts = table.assign(strength=[f"{value:.3g}" for value in table["strength"]])
+    texts[list(MEASURES)] = table[list(MEASURES)].map(lambda cell: format_cell(cell, percent=False))
+    return Printed(texts.rename(columns=NAMES))
+
+
+def _first_place(path: pandas.DataFrame, loss: float) -> pandas.Series | None:
     """Where one seed's path first reaches a reconstruction loss: strength and measures, or None."""
     values = path[["strength", *MEASURES]].astype(float)
     for (_, before), (_, after) in zip(values.iloc[:-1].iterrows(), values.iloc[1:].iterrows(), strict=True):
@@ -86,14 +97,5 @@ def _place(path: pandas.DataFrame, loss: float) -> pandas.Series | None:
 
 
 def _row(method: str, how: str, runs: pandas.DataFrame) -> dict:
-    values = runs[list(MEASURES)].astype(float)
-    spread = values.std() if len(values) > 1 else dict.fromkeys(MEASURES)
-    cells = {measure: Cell(float(values[measure].mean()), spread[measure], len(values)) for measure in MEASURES}
-    return {"method": method, "how": how, "strength": float(np.mean(runs["strength"])), **cells}
-
-
-def printed(table: pandas.DataFrame) -> Printed:
-    """`matched` as a table of texts."""
-    texts = table.assign(strength=[f"{value:.3g}" for value in table["strength"]])
-    texts[list(MEASURES)] = table[list(MEASURES)].map(as_number)
-    return Printed(texts.rename(columns=NAMES))
+    cells = {measure: make_cell(runs[measure]) for measure in MEASURES}
+    return {"method": method, "how": how, "strength": float(runs["strength"].mean()), **cells}

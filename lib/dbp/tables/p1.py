@@ -1,114 +1,69 @@
 """P1 Table 1, ours beside theirs.
 
-The paper prints the headings DBP and NO DBP swapped (see `paper.yaml`); here `dbp` says which is which. It calls the
-second measure the magnitude of d x' / d x and trains on the gradient of the loss, so three readings stand beside it.
+The paper prints the headings DBP and NO DBP swapped (see `paper.yaml`); the column `dbp` here says which is which. It calls
+its second measure the magnitude of d x' / d x, but penalises the gradient of the loss. So three readings stand beside it.
 """
 
 import pandas
 
 from dbp.tables import paper
-from dbp.tables.p2 import Printed
-from dbp.tables.paper import Cell
+from dbp.tables.cells import Cell, Printed, format_cell, make_cells
 
-# Where the runs of a data set are compared with which column of the paper, and the measure that is its reconstruction loss.
+# Of the runs' data set: its name in the table, the paper's column that it is compared with, and its reconstruction loss.
 COLUMNS = {"mnist": ("MNIST", "MNIST", "reconstruction"), "celeba": ("CelebA", "CelebA", "reconstruction"),
            "toy-faces": ("toy-faces", "CelebA", "squared_error")}
 GRADIENTS = ("jacobian", "whole", "encoder_path")
 TARGETS = ("attached", "detached")
-MODELS = {"ConvVAE": "VAE"}
+MODELS = {"ConvVAE": "VAE"}  # ours to the paper's
 NAMES = {"reconstruction": "reconstruction loss", "jacobian": "norm of dx'/dx", "whole": "loss gradient, whole",
          "encoder_path": "loss gradient, encoder path"}
 
 
-def p1_table1(frame: pandas.DataFrame) -> pandas.DataFrame:
+def compare_table1(frame: pandas.DataFrame) -> pandas.DataFrame:
     """P1 Table 1, cell by cell, from the longest runs of each model.
 
-    The effect of the penalty is counted from the same model without it. Faces that are rendered are not CelebA: their
-    cells are under their own name, can at best go in the *same direction*, and those of CelebA stay *not run* without it.
+    The effect of the penalty is counted from the same model without it. Rendered faces are not CelebA: their cells stand
+    under their own name and can at best go in the *same direction*, and those of CelebA are *not run* without CelebA.
 
     Args:
-        frame: records of `dbp_autoencoders`, as `dbp.runs.records.load` gives them.
+        frame: records of `dbp_autoencoders`, as `dbp.runs.load` gives them.
 
     Returns:
-        One row a published cell, reading of the gradient ("jacobian", "whole", "encoder_path"; "reconstruction" for
-        itself) and target: `on` (MNIST, CelebA or toy-faces), the paper's `dataset`, model, measure, reading, target
-        ("attached", "detached"; "none" without the penalty), dbp, `printed` (the paper's heading), the two cells (`ours`,
-        `theirs`) and the `verdict`. Ours has the unit of `dbp.metrics.reconstruction` and `autoencoder_gradients`;
-        the reconstruction loss of faces is their squared error, since a density may exceed 1.
+        One row a published cell, target and reading of the gradient, with the columns: `on` (MNIST, CelebA or toy-faces);
+        the paper's `dataset`, `model`, `measure`, `dbp` and `printed` (its heading); `reading` ("jacobian", "whole",
+        "encoder_path"; "reconstruction" for itself); `target` ("attached", "detached"; "none" without the penalty); the two
+        cells (`ours`, `theirs`) and the `verdict`. Ours has the unit of `dbp.metrics.reconstruction` and
+        `autoencoder_gradients`; the reconstruction loss of toy-faces is their squared error, since a density may exceed 1.
+
+    Raises:
+        ValueError: a column is missing, or a seed occurs twice in a cell.
     """
-    table1, rows = frame[_of_table_1(frame)], []
+    table1, published, rows = frame[_is_of_table1(frame)], paper.read_table("P1", 1), []
     for records_of, (on, dataset, loss) in COLUMNS.items():
         part = table1[table1["dataset"] == records_of]
         if part.empty and records_of == "toy-faces":
             continue
-        cells = paper.table("P1", 1)
-        for cell in cells[cells["dataset"] == dataset].itertuples():
+        part = part.assign(model=part["model"].replace(MODELS))
+        columns = {"reconstruction": loss} | {reading: reading for reading in GRADIENTS}
+        found = {reading: make_cells(part, ["model", "target"], column, percent=False)
+                 for reading, column in columns.items()}
+        for cell in published[published["dataset"] == dataset].itertuples():
             for reading in (("reconstruction",) if cell.measure == "reconstruction" else GRADIENTS):
                 for target in TARGETS if cell.dbp else ("none",):
-                    column = loss if reading == "reconstruction" else reading
-                    ours, plain = (_ours(part, cell.model, t, column) for t in (target, "none"))
+                    ours, plain = (found[reading].get((cell.model, t)) for t in (target, "none"))
                     rows.append({
                         "on": on, "dataset": dataset, "model": cell.model, "measure": cell.measure, "reading": reading,
-                        "target": target, "dbp": cell.dbp, "printed": cell.printed, "ours": ours, "theirs": _theirs(cell),
-                        "verdict": _verdict(on, cell, ours, plain),
+                        "target": target, "dbp": cell.dbp, "printed": cell.printed, "ours": ours,
+                        "theirs": _theirs(cell, cell.dbp), "verdict": _judge(on, cell, ours, plain),
                     })
     return pandas.DataFrame(rows)
 
 
-def _of_table_1(frame: pandas.DataFrame) -> pandas.Series:
-    """Runs without a control; of the penalised ones the strength that most models were run with, at the most epochs."""
-    plain = (frame["lam1"] == 1) & (frame["weight_decay"] == 0) & (frame["input_noise"] == 0)
-    of = ["dataset", "model"]
-    longest = frame["max_epochs"] == frame.groupby(of)["max_epochs"].transform("max")
-    penalised = frame[frame["lam2"] > 0]
-    usual = penalised.groupby("dataset")["lam2"].agg(lambda values: values.mode().iloc[0])
-    return plain & longest & ((frame["lam2"] == 0) | (frame["lam2"] == frame["dataset"].map(usual)))
-
-
-def _ours(part: pandas.DataFrame, model: str, target: str, column: str) -> Cell | None:
-    runs = part[(part["model"].replace(MODELS) == model) & (part["target"] == target)]
-    if runs.empty:
-        return None
-    if runs["seed"].duplicated().any():
-        raise ValueError(f"the records of {model}, {target}, hold a seed twice: {sorted(runs['seed'])}")
-    values = runs[column]
-    return Cell(float(values.mean()), float(values.std()) if len(values) > 1 else None, len(values))
-
-
-def _theirs(cell) -> Cell:
-    return paper.cell("P1", table=1, model=cell.model, dataset=cell.dataset, measure=cell.measure, dbp=cell.dbp)
-
-
-def _verdict(on: str, cell, ours: Cell | None, plain: Cell | None) -> str:
-    theirs = _theirs(cell)
-    if ours is None:
-        return "not run"
-    if not cell.dbp:
-        return paper.verdict(ours, theirs) if on == cell.dataset else "differs"
-    theirs_plain = paper.cell("P1", table=1, model=cell.model, dataset=cell.dataset, measure=cell.measure, dbp=False)
-    verdict = paper.verdict(ours, theirs, our_reference=plain, their_reference=theirs_plain)
-    if verdict == "matches" and on != cell.dataset:  # a number of other images can agree by chance only
-        return "same direction" if plain and (ours.mean > plain.mean) == (theirs.mean > theirs_plain.mean) else "differs"
-    return verdict
-
-
-def as_number(cell: Cell | None) -> str:
-    """A cell to three significant digits, with its spread, as `0.107 ± 0.002`, `9.54`, or a dash for nothing."""
-    if cell is None:
-        return "–"
-    text = _rounded(cell.mean, 3)
-    return f"{text} ± {_rounded(cell.std, 1)}" if cell.std is not None else f"{text} (one seed)" if cell.n == 1 else text
-
-
-def _rounded(value: float, digits: int) -> str:
-    return f"{float(f'{value:.{digits}g}'):g}"  # 1010, not 1.01e+03
-
-
-def side_by_side(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
+def lay_out(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
     """One printable table: a row a model and measure; the paper without and with DBP, then ours, with both targets.
 
     Args:
-        table: of `p1_table1`.
+        table: of `compare_table1`.
         models: of the paper's columns, in order.
         on: MNIST, CelebA or toy-faces.
     """
@@ -120,12 +75,42 @@ def side_by_side(table: pandas.DataFrame, models: list[str], on: str = "MNIST") 
             if cells.empty:
                 continue
             row = {"": model if reading == "reconstruction" else "", "measure": NAMES[reading],
-                   "paper, without": as_number(cells.loc["none", "theirs"]),
-                   "with DBP": as_number(cells.loc["attached", "theirs"]),
-                   "ours, without": as_number(cells.loc["none", "ours"])}
+                   "paper, without": _text(cells.loc["none", "theirs"]),
+                   "with DBP": _text(cells.loc["attached", "theirs"]),
+                   "ours, without": _text(cells.loc["none", "ours"])}
             for target in TARGETS:
                 ours = cells.loc[target, "ours"]
                 if ours is not None or target == "attached":
-                    row |= {target: as_number(ours), f"verdict on {target}": cells.loc[target, "verdict"]}
+                    row |= {target: _text(ours), f"verdict on {target}": cells.loc[target, "verdict"]}
             rows.append(row)
     return Printed(pandas.DataFrame(rows).fillna("–"))
+
+
+def _is_of_table1(frame: pandas.DataFrame) -> pandas.Series:
+    """Runs without a control; of the penalised ones the strength that most models were run with, at the most epochs."""
+    plain = (frame["lam1"] == 1) & (frame["weight_decay"] == 0) & (frame["input_noise"] == 0)
+    longest = frame["max_epochs"] == frame.groupby(["dataset", "model"])["max_epochs"].transform("max")
+    penalised = frame[frame["lam2"] > 0]
+    usual = penalised.groupby("dataset")["lam2"].agg(lambda values: values.mode().iloc[0])
+    return plain & longest & ((frame["lam2"] == 0) | (frame["lam2"] == frame["dataset"].map(usual)))
+
+
+def _theirs(cell, dbp: bool) -> Cell:
+    return paper.read_cell("P1", table=1, model=cell.model, dataset=cell.dataset, measure=cell.measure, dbp=dbp)
+
+
+def _judge(on: str, cell, ours: Cell | None, plain: Cell | None) -> str:
+    theirs = _theirs(cell, cell.dbp)
+    if ours is None:
+        return "not run"
+    if not cell.dbp:
+        return paper.judge(ours, theirs) if on == cell.dataset else "differs"
+    theirs_plain = _theirs(cell, False)
+    verdict = paper.judge(ours, theirs, our_reference=plain, their_reference=theirs_plain)
+    if verdict == "matches" and on != cell.dataset:  # a number of other images can agree by chance only
+        return "same direction" if plain and (ours.mean > plain.mean) == (theirs.mean > theirs_plain.mean) else "differs"
+    return verdict
+
+
+def _text(cell: Cell | None) -> str:
+    return format_cell(cell, percent=False)

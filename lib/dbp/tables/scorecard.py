@@ -1,44 +1,46 @@
 """Every published cell with ours and a verdict: the rows of the scorecard, as texts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas
 
-from dbp.tables import p2 as tables
 from dbp.tables import paper
-from dbp.tables.paper import Cell
+from dbp.tables.cells import format_cell
 
 NOT_COLUMNS = {"table", "mean", "std", "printed"}  # of `paper.yaml`: what is in a cell, not where it stands
 
 
-def beside(
-    table: pandas.DataFrame, columns: Sequence[str], as_text: Callable[[Cell | None], str] = tables.as_text
-) -> pandas.DataFrame:
-    """Published cells with ours.
+def list_cells(table: pandas.DataFrame, columns: Sequence[str], *, percent: bool = True) -> pandas.DataFrame:
+    """Published cells with ours, a row a cell.
 
     Args:
-        table: one row a cell, with the two cells (`ours`, `theirs`) and the `verdict`, as `tables` and `p1_tables` make it.
+        table: one row a cell, with the two cells (`ours`, `theirs`) and the `verdict`, as `dbp.tables.p1` and
+            `dbp.tables.p2` make it.
         columns: that say which cell it is.
-        as_text: how a cell is written.
+        percent: how a cell is written, as of `dbp.tables.cells.format_cell`.
 
     Returns:
         Texts: `columns`, the paper, ours, seeds, verdict.
     """
     texts = _named(table, columns)
-    texts["the paper"], texts["ours"] = table["theirs"].map(as_text), table["ours"].map(as_text)
+    for name, side in (("the paper", "theirs"), ("ours", "ours")):
+        texts[name] = table[side].map(lambda cell: format_cell(cell, percent=percent))
     texts["seeds"] = table["ours"].map(lambda cell: str(cell.n) if cell else "–")
     return texts.assign(verdict=table["verdict"])
 
 
-def not_run(name: str, number: int, columns: Sequence[str] | None = None) -> pandas.DataFrame:
-    """The published cells of a table of which nothing was run, in the form of `beside`.
+def list_not_run(name: str, number: int, columns: Sequence[str] | None = None) -> pandas.DataFrame:
+    """The published cells of a table of which nothing was run, in the form of `list_cells`.
 
     Args:
         name: "P1" or "P2".
         number: of the table.
         columns: that say which cell it is; by default all that the table has.
+
+    Raises:
+        ValueError: no such paper or table.
     """
-    table = paper.table(name, number)
+    table = paper.read_table(name, number)
     columns = [column for column in table if column not in NOT_COLUMNS] if columns is None else columns
     texts = _named(table, columns)
     texts["the paper"] = [f"{row['mean']:g}" + (f" ± {row['std']:g}" if row.get("std", 0) > 0 else "")
@@ -46,11 +48,11 @@ def not_run(name: str, number: int, columns: Sequence[str] | None = None) -> pan
     return texts.assign(ours="–", seeds="–", verdict="not run")
 
 
-def count(parts: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+def count_verdicts(parts: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     """How many cells of each table have which verdict: a row a table, a column a verdict.
 
     Args:
-        parts: name of the table to its cells, as `beside` and `not_run` give them.
+        parts: name of the table to its cells, as `list_cells` and `list_not_run` give them.
     """
     found = {name: part["verdict"].value_counts() for name, part in parts.items()}
     counts = pandas.DataFrame(found).T.reindex(columns=paper.VERDICTS).fillna(0).astype(int)

@@ -19,19 +19,17 @@ from dbp.data.standins.faces import render
 from dbp.files import cache_folder, write_bytes
 from dbp.spelling import require_name
 
-NAMES = ("colour-digits", "toy-faces")
+STAND_INS = {"svhn": "colour-digits", "celeba": "toy-faces"}  # what is published to what is made here
+NAMES = tuple(STAND_INS.values())
 
-
-# sha256 as `dbp.data` takes it. Another one means other photographs, another numpy stream, or a change of the drawing.
+# sha256 as `dbp.data.split.fingerprint_of` takes it. Another one means other photographs, another numpy stream, or a
+# change of the drawing.
 FINGERPRINTS = {
     "colour-digits": "4c471bd3671be6e8ac069ed483a46891167f8e366d3a18d43392cc1204f28b13",
     "toy-faces": "fcec759765dc1e41116d04493c4c8b082cf699ccec8645c56cb8a01f25f32692",
 }
 
-
 FACES = (8000, 2000)  # train and test
-
-
 ARRAYS = (("train_images", "train_labels"), ("test_images", "test_labels"))  # as the cache names them
 
 
@@ -45,7 +43,7 @@ def read(name: str) -> list[tuple[Tensor, Tensor]]:
         Two pairs of images, uint8 [N, 3, height, width] (32 x 32 and 64 x 64 pixels), and labels, uint8 [N].
 
     Raises:
-        KeyError: no such stand-in.
+        ValueError: no such stand-in.
     """
     require_name(name, NAMES, "stand-in")
     path = cache_folder() / "data" / f"{name}-{FINGERPRINTS[name][:12]}.npz"
@@ -62,7 +60,7 @@ def read(name: str) -> list[tuple[Tensor, Tensor]]:
 
 def _make(name: str) -> list[tuple[Tensor, Tensor]]:
     if name == "toy-faces":
-        return [faces(count, seed) for seed, count in enumerate(FACES)]
+        return [render(count, seed) for seed, count in enumerate(FACES)]
     return [(colour_digits(images, labels, seed), labels) for seed, (images, labels) in enumerate(read_embedded())]
 
 
@@ -75,25 +73,7 @@ def _kept(path: Path) -> list[tuple[Tensor, Tensor]] | None:
 
 
 def _keep(path: Path, parts: list[tuple[Tensor, Tensor]]) -> None:
-    body = io.BytesIO()
-    np.savez(body, **{array: tensor.numpy() for names, pair in zip(ARRAYS, parts, strict=True)
-                      for array, tensor in zip(names, pair, strict=True)})
+    body, names = io.BytesIO(), [name for pair in ARRAYS for name in pair]
+    tensors = [tensor.numpy() for pair in parts for tensor in pair]
+    np.savez(body, **dict(zip(names, tensors, strict=True)))
     write_bytes(path, body.getvalue())
-
-
-def faces(count: int, seed: int, size: int = 64) -> tuple[Tensor, Tensor]:
-    """Rendered faces, see `dbp.data.standins.faces.render`; the first n are the same whatever `count` is.
-
-    Args:
-        count: how many, N.
-        seed: of every draw.
-        size: height and width in pixels.
-
-    Returns:
-        Images, uint8 [N, 3, size, size], and labels, uint8 [N]: 1 = smiling.
-
-    Raises:
-        ValueError: `count` is below 1 or `size` below 16.
-    """
-    images, labels = render(count, seed, size)
-    return torch.from_numpy(images), torch.from_numpy(labels)

@@ -5,8 +5,6 @@ import torch
 from torch import Tensor
 
 PIECES = (2, 182, 289)  # photographs, rows and columns where a 32 x 32 piece can begin
-
-
 LUMINANCE = np.array([0.299, 0.587, 0.114]).reshape(1, 3, 1, 1)  # of red, green and blue (ITU-R BT.601)
 
 

@@ -5,6 +5,8 @@ square roots are taken, one at a time and in float32: IEEE 754 rounds those the 
 """
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from dbp.data.standins.people import DRAWS, parameters, rgb
 
@@ -13,7 +15,7 @@ BLUSH, SHADOW = (rgb(one).reshape(1, 3, 1, 1) for one in ((268, 184, 184), (204,
 EARRING, WHITE = (rgb(one).reshape(1, 3, 1, 1) for one in ((242, 209, 115), (247, 242, 237)))
 
 
-def render(count: int, seed: int, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+def render(count: int, seed: int, size: int = 64) -> tuple[Tensor, Tensor]:
     """Faces, each from random numbers of its own: the first n are the same whatever `count` is.
 
     Args:
@@ -37,7 +39,7 @@ def render(count: int, seed: int, size: int = 64) -> tuple[np.ndarray, np.ndarra
         grain = noise.random((rows, 1, size, size), np.float32) - np.float32(0.5)
         images[start : start + rows] = np.rint(np.clip(_paint(face, size) + 0.03 * grain, 0, 1) * 255)
         labels[start : start + rows] = face.smiling.reshape(-1)
-    return images, labels
+    return torch.from_numpy(images), torch.from_numpy(labels)
 
 
 class _Canvas:

@@ -1,0 +1,105 @@
+"""P2's tables from records: the right runs in the right cell, honest verdicts, ours beside theirs in print."""
+
+import pandas
+import pytest
+
+from dbp.experiments.l1_adversarial_training import METHODS
+from dbp.tables import Cell, p2, paper
+
+
+def frame(**columns):
+    base = {"model": "C", "lam": 10.0, "reduction": "mean", "outputs": "softmax", "seed": range(3), "clean": 0.98}
+    return pandas.DataFrame(base | {"fgsm_0.3": [0.30, 0.32, 0.34]} | columns)
+
+
+def baseline():
+    return frame(lam=0.0, reduction="none", outputs="none", **{"fgsm_0.3": [0.05, 0.06, 0.07]})
+
+
+def cell(table, **where):
+    for name, value in where.items():
+        table = table[table[name] == value]
+    assert len(table) == 1
+    return table.iloc[0]
+
+
+def test_table_2_has_a_row_for_each_lambda_and_the_missing_zero():
+    table = p2.compare_table2(pandas.concat([frame(), baseline()]))
+    part = table[table["measure"] == "adv"]
+    assert sorted(part["lam"]) == [0.0, 0.1, 1.0, 10.0, 25.0, 50.0]
+    assert cell(part, lam=0.0)["verdict"] == "not in the paper"
+    assert cell(part, lam=0.0)["ours"].mean == pytest.approx(6.0)
+    assert cell(part, lam=50.0)["verdict"] == "not run"
+    assert cell(part, lam=10.0)["theirs"] == Cell(18.24, 9.97, 10)
+
+
+def test_direction_is_counted_from_lambda_one_tenth():
+    low, high = {"fgsm_0.3": [0.10, 0.11, 0.12]}, {"fgsm_0.3": [0.80, 0.82, 0.81]}
+    records = pandas.concat([frame(lam=0.1, **low), frame(lam=50.0, **high)])
+    assert cell(p2.compare_table2(records), measure="adv", lam=50.0)["verdict"] == "same direction"
+    records["fgsm_0.3"] = [0.10, 0.11, 0.12, 0.01, 0.02, 0.01]
+    assert cell(p2.compare_table2(records), measure="adv", lam=50.0)["verdict"] == "differs"
+
+
+def test_readings_without_records_are_left_out():
+    assert set(p2.compare_table2(frame())["reduction"]) == {"mean"}
+
+
+def test_printed_table_stands_beside_the_paper():
+    table = p2.compare_table2(pandas.concat([frame(), baseline()]))
+    printed = p2.lay_out(table, "C", "adv", {("mean", "softmax"): "softmax", ("sum", "logits"): "never run"})
+    row = printed.frame[printed.frame["λ"] == "10"].iloc[0]
+    assert row["the paper"] == "18.2 ± 10.0" and row["softmax"] == "32.0 ± 2.0"
+    assert list(printed.frame["λ"]) == ["0", "0.1", "1", "10", "25", "50"]
+    assert "never run" not in repr(printed) and "32.0 ± 2.0" in printed._repr_html_()
+
+
+def test_the_reference_cell_has_no_direction_of_its_own():
+    table = p2.compare_table2(frame(lam=0.1, **{"fgsm_0.3": [0.80, 0.82, 0.81]}))
+    assert cell(table, measure="adv", lam=0.1)["verdict"] == "differs"
+
+
+def test_a_collapsed_network_is_no_match():
+    collapsed = frame(lam=10.0, clean=0.1135, **{"fgsm_0.3": [0.1135] * 3})
+    found = cell(p2.compare_table2(collapsed), measure="adv", lam=10.0)
+    assert found["collapsed"] and found["verdict"] == "differs"
+    printed = p2.lay_out(p2.compare_table2(collapsed), "C", "adv", {("mean", "softmax"): "softmax"})
+    assert "11.35 ± 0.00, collapsed" in repr(printed)
+
+
+def adversarial(method="adv_train", **columns):
+    base = {"model": "C", "eps": 0.3, "lam": 0.0, "seed": range(3), "train_size": 55000, "attack": "fgsm", "labels": "true",
+            "label_smoothing": 0.1, "clean": 0.98, "fgsm_0.05": 0.9, "fgsm_0.3": [0.80, 0.82, 0.81]}
+    return pandas.DataFrame(base | METHODS[method] | columns)
+
+
+def test_tables_3_and_4_take_the_largest_runs_of_a_model():
+    small = adversarial(train_size=1000, **{"fgsm_0.3": 0.1})
+    found = p2.compare_tables_3_and_4(pandas.concat([adversarial(), small]))
+    for number, size in ((3, 48), (4, 12)):
+        here = cell(found[number], model="C", eps=0.3, lam=0, measure="adv")
+        assert here["ours"].mean == pytest.approx(81.0) and here["ours"].n == 3 and len(found[number]) == size
+
+
+def test_an_effect_of_the_penalty_is_counted_from_the_same_epsilon():
+    with_it = adversarial("adv_train_gp", lam=10.0, **{"fgsm_0.3": [0.90, 0.92, 0.91]})
+    here = cell(p2.compare_tables_3_and_4(pandas.concat([adversarial(), with_it]))[3],
+                model="C", eps=0.3, lam=10, measure="adv")
+    ours, theirs = here["ours"], here["theirs"]
+    base = paper.read_cell("P2", table=3, model="C", eps=0.3, lam=0, measure="adv")
+    expected = paper.judge(ours, theirs, our_reference=Cell(81.0, 1.0, 3), their_reference=base)
+    assert (here["method"], here["verdict"]) == ("adv_train_gp", expected)
+
+
+def test_an_unknown_method_is_named_with_the_nearest_one():
+    with pytest.raises(ValueError, match="no method named 'adv_tran'.*did you mean 'adv_train'"):
+        p2.select_method(adversarial(), "adv_tran")
+
+
+def test_runs_are_described_with_their_number_of_seeds_and_their_dates():
+    made = dict(source="full", train_size=55000, test_size=10000, max_epochs=10, device="cpu", estimator="one_row",
+                finished=["2024-05-01T10:00", "2024-05-02T10:00", "2024-05-03T10:00"])
+    assert p2.describe_runs(frame(**made)) == (
+        "3 runs, 3 seeds a cell, full MNIST\n55,000 training and 10,000 test images, at most 10 epochs\n"
+        "penalty by one_row; cpu, 2024-05-01 to 2024-05-03")
+    assert "1 seed a cell" in p2.describe_runs(frame(**made).head(1))

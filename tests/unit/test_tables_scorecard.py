@@ -1,0 +1,34 @@
+"""The rows of the scorecard: no published cell may be lost, and none may be counted twice."""
+
+import pandas
+import pytest
+
+from dbp.tables import Cell, paper, scorecard
+
+
+def test_a_cell_stands_beside_ours_with_its_seeds_and_verdict():
+    table = pandas.DataFrame([
+        {"model": "C", "lam": 10.0, "ours": Cell(37.04, 2.0, 5), "theirs": Cell(18.2, 10.0, 10), "verdict": "differs"},
+        {"model": "C", "lam": 0.1, "ours": None, "theirs": Cell(13.7, 0.5, 10), "verdict": "not run"},
+    ])
+    rows = scorecard.list_cells(table, ["model", "lam"]).to_numpy().tolist()
+    assert rows == [["C", "10", "18.2 ± 10.0", "37.0 ± 2.0", "5", "differs"],
+                    ["C", "0.1", "13.7 ± 0.5", "–", "–", "not run"]]
+
+
+@pytest.mark.parametrize(("name", "number"), [("P1", n) for n in (1, 2, 3, 4)] + [("P2", n) for n in (2, 3, 4)])
+def test_a_table_that_was_not_run_has_all_its_published_cells_each_once(name, number):
+    rows, published = scorecard.list_not_run(name, number), paper.read_table(name, number)
+    assert len(rows) == len(published) and set(rows["verdict"]) == {"not run"}
+    where = rows.drop(columns=["the paper", "ours", "seeds", "verdict"])
+    assert len(where.columns) and not where.duplicated().any()
+    assert [float(text.split(" ± ")[0]) for text in rows["the paper"]] == list(published["mean"])
+
+
+def test_the_count_is_over_all_verdicts_and_loses_no_cell():
+    parts = {"one": pandas.DataFrame({"verdict": ["differs", "differs", "not run"]}),
+             "two": pandas.DataFrame({"verdict": ["matches"]})}
+    counts = scorecard.count_verdicts(parts)
+    assert list(counts) == ["table", *paper.VERDICTS] and list(counts["table"]) == ["one", "two"]
+    assert counts.set_index("table").loc["one", ["differs", "not run"]].tolist() == [2, 1]
+    assert counts.drop(columns="table").to_numpy().sum() == 4
