@@ -5,12 +5,15 @@ import dataclasses
 import pytest
 import torch
 
-from dbp import profiles
+from dbp import data, profiles
+from dbp.data import PixelStore
 from dbp.experiments import dbp_autoencoders
-from dbp.files import Checkpoint
+from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.draw import DRAW
 from dbp.models.vae import dense_vae
-from dbp.runs import records
+from dbp.runs import ensure, load, trained
+from dbp.runs.checkpoints import Checkpoint
+from dbp.runs.records import planned
 from dbp.training import AutoencoderTraining, autoencoder_terms, fit_autoencoder
 
 
@@ -58,31 +61,12 @@ def test_training_reduces_the_loss_and_the_penalty_what_it_penalises():
     assert sizes[1.0] < sizes[0.0] / 3
 
 
-@pytest.mark.parametrize("field", ["lam1", "lam2", "weight_decay", "input_noise", "clip", "learning_rate", "target", "unit"])
+@pytest.mark.parametrize("field", [
+    "lam1", "lam2", "weight_decay", "input_noise", "clip", "learning_rate", "target", "reduction"])
 def test_every_setting_reaches_the_training(field):
-    value = {"target": "detached", "unit": "mean"}.get(field, 0.3)
-    shared = {"lam2": 0.1, "start": 0.0} if field in ("target", "unit") else {"start": 0.0}
+    value = {"target": "detached", "reduction": "mean"}.get(field, 0.3)
+    shared = {"lam2": 0.1, "start": 0.0} if field in ("target", "reduction") else {"start": 0.0}
     assert fit(vae(), **shared)[-1] != fit(vae(), **shared | {field: value})[-1]
-
-
-def test_input_noise_is_for_the_encoder_only():
-    seen = []
-
-    class Spy(torch.nn.Module):
-        latents = 2
-
-        def forward(self, x, noise=None):
-            seen.append(x)
-            return inner(x, noise)
-
-        def likelihood(self, logits, target):
-            seen.append(target)
-            return inner.likelihood(logits, target)
-
-    inner = vae()
-    autoencoder_terms(Spy(), IMAGES, AutoencoderTraining(1, input_noise=0.5), generator())
-    assert torch.equal(seen[1], IMAGES) and not torch.equal(seen[0], IMAGES)
-    assert 0 <= seen[0].min() and seen[0].max() <= 1
 
 
 @pytest.mark.parametrize("build", [vae, lambda: DRAW((1, 4, 4), steps=2, size=4, per_step=2, window=2)])
@@ -110,25 +94,11 @@ def test_resumed_training_equals_unbroken_training_to_the_bit(tmp_path, build):
         assert torch.equal(ours, theirs)
 
 
-class Lazy:
-    """Stored pixels as `dbp.data.pixels.PixelStore` offers them."""
-
-    def __init__(self, images):
-        self.images = images
-
-    def __len__(self):
-        return len(self.images)
-
-    def __getitem__(self, index):
-        return Lazy(self.images[index])
-
-    def tensor(self):
-        return self.images
-
-
-def test_stored_pixels_train_like_a_tensor():
-    stored = fit_autoencoder(vae(), Lazy(IMAGES), AutoencoderTraining(2, batch_size=16), generator=generator())
-    assert stored == fit_autoencoder(vae(), IMAGES, AutoencoderTraining(2, batch_size=16), generator=generator())
+def test_stored_pixels_train_like_a_tensor_of_them():
+    stored = PixelStore((255 * IMAGES).to(torch.uint8))
+    found = [fit_autoencoder(vae(), images, AutoencoderTraining(2, batch_size=16), generator=generator())
+             for images in (stored, stored[:])]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(("field", "value", "message"), [
@@ -137,7 +107,7 @@ def test_stored_pixels_train_like_a_tensor():
     ("lam2", -1, "lam2 must be at least 0, but is -1"),
     ("input_noise", float("nan"), "input_noise must be at least 0, but is nan"),
     ("target", "both", "target must be one of attached, detached, but is 'both'"),
-    ("unit", "pixel", "unit must be one of sum, mean, but is 'pixel'"),
+    ("reduction", "pixel", "reduction must be one of sum, mean, but is 'pixel'"),
 ])  # fmt: skip
 def test_wrong_settings_are_named(field, value, message):
     with pytest.raises(ValueError, match=message):
@@ -154,7 +124,7 @@ def test_no_images_and_exploding_losses_stop_at_once():
         fit(model)
 
 
-# --- the experiment -------------------------------------------------------------------------------------------------
+# The experiment, P1 Table 1
 
 
 def smoke(**fields):
@@ -166,8 +136,8 @@ def test_plan_has_every_run_once_and_shares_the_plain_ones():
     for name in ("smoke", "laptop", "paper"):
         runs = dbp_autoencoders.plan(profiles.load(name))
         assert len(runs) == len(set(runs))
-        assert len({records.key_of(dbp_autoencoders, config) for config in runs if config.dataset != "celeba"}) == len(
-            [config for config in runs if config.dataset != "celeba"])
+        known = [config for config in runs if config.dataset != "celeba"]
+        assert len({planned(dbp_autoencoders, config).key for config in known}) == len(known)
     path = [c for c in dbp_autoencoders.plan(profiles.load("laptop")) if c.model == "VAE" and c.max_epochs == 4]
     assert {c.lam2 for c in path} == {0, 0.001, 0.003, 0.01, 0.03, 0.1, 1}
     assert {(c.target, c.seed) for c in path if c.lam2 == 1} == {(t, s) for t in ("attached", "detached") for s in range(3)}
@@ -176,7 +146,7 @@ def test_plan_has_every_run_once_and_shares_the_plain_ones():
 def test_plan_of_a_data_set_that_is_not_on_disk_can_be_shown(tmp_path, monkeypatch):
     monkeypatch.setenv("DBP_DATA", str(tmp_path))
     config = next(c for c in dbp_autoencoders.plan(profiles.load("paper")) if c.dataset == "celeba")
-    assert records.planned(dbp_autoencoders, config).data == "not on disk"
+    assert planned(dbp_autoencoders, config).data == "not on disk"
     with pytest.raises(FileNotFoundError, match="celeba is not whole on disk"):
         dbp_autoencoders.run(config)
 
@@ -191,9 +161,11 @@ def test_run_measures_what_it_says():
 
 
 @pytest.mark.parametrize(("fields", "message"), [
-    ({"model": "GAN"}, "model must be one of VAE"),
+    ({"model": "GAN"}, "no autoencoder named 'GAN'; there are VAE"),
+    ({"dataset": "minst"}, "no data set of autoencoders named 'minst'; .*did you mean 'mnist'"),
     ({"lam2": 0.0}, "target must be given where lam2 is above 0, and only there, but is 'detached' at lam2 0.0"),
     ({"target": "none"}, "target must be given where lam2 is above 0"),
+    ({"reduction": "none"}, "reduction must be given where lam2 is above 0"),
     ({"target": "both"}, "target must be one of attached, detached, but is 'both'"),
     ({"clip": 0.0}, "clip must be above 0, but is 0.0"),
 ])  # fmt: skip
@@ -210,17 +182,12 @@ def test_unknown_method_is_named_with_the_nearest():
         dbp_autoencoders.plan(wrong)
 
 
-def test_trained_network_is_the_one_that_was_measured(tmp_path, monkeypatch):
-    monkeypatch.setenv("DBP_RECORDS", str(tmp_path / "records"))
-    monkeypatch.setenv("DBP_CACHE", str(tmp_path / "cache"))
+def test_trained_network_is_the_one_that_was_measured(store):
     wanted = {"model": "VAE", "target": "attached", "seed": 1}
     with pytest.raises(LookupError, match="`dbp run dbp_autoencoders` makes"):
-        dbp_autoencoders.trained("smoke", **wanted)
-    frame = dbp_autoencoders.results("smoke", only=wanted, progress=False)
-    from dbp import data
-    from dbp.metrics import reconstruction
-
-    model = dbp_autoencoders.trained("smoke", **wanted)
+        trained("dbp_autoencoders", "smoke", **wanted)
+    frame = ensure("dbp_autoencoders", "smoke", only=wanted, progress=False)
+    model = trained("dbp_autoencoders", "smoke", **wanted)
     found = reconstruction(model, data.load("mnist", "embedded").test.images[:100])
     assert found["reconstruction"] == pytest.approx(frame["reconstruction"].item(), rel=1e-6)
 
@@ -231,12 +198,9 @@ def test_trained_network_is_the_one_that_was_measured(tmp_path, monkeypatch):
 ], ids=lambda fields: " ".join(map(str, fields.values())))  # fmt: skip
 def test_committed_network_is_about_as_good_as_its_record_says(fields):
     """The record is of 10,000 digits in full precision, this of 200 others in half."""
-    from dbp import data
-    from dbp.metrics import autoencoder_gradients, reconstruction
-
     digits = data.load("mnist", "embedded").test.images[:200]
-    model = dbp_autoencoders.trained("laptop", dataset="mnist", **fields)
-    frame = records.load("dbp_autoencoders", "laptop")
+    model = trained("dbp_autoencoders", "laptop", dataset="mnist", **fields)
+    frame = load("dbp_autoencoders", "laptop")
     row = frame[(frame["dataset"] == "mnist") & (frame[list(fields)] == list(fields.values())).all(axis=1)].iloc[0]
     assert reconstruction(model, digits)["reconstruction"] == pytest.approx(row["reconstruction"], rel=0.1)
     found = autoencoder_gradients(model, digits[:50], projections=4)

@@ -7,24 +7,21 @@ import pandas
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from dbp import penalties, profiles
-from dbp.attacks import fgsm
+from dbp import penalties, profiles, runs
+from dbp.attacks import fgsm, pgd
 from dbp.experiments import l1_adversarial_training as experiment
-from dbp.experiments import l1_penalty
-from dbp.experiments.l1_adversarial_training import METHODS, adversarial_objective, progress_probe
-from dbp.profiles import L1AdversarialTrainingRuns, L1AdversarialTrainingScale, Sizes
-from dbp.runs import status as standing
-from dbp.runs import sweep
-from dbp.tables import p2 as tables
+from dbp.experiments.l1_adversarial_training import METHODS, progress_probe
+from dbp.profiles import AttackSizes, L1AdversarialTrainingRuns, L1AdversarialTrainingScale, Sizes
+from dbp.tables import p2
+from dbp.training import penalised_cross_entropy
 
-SIZES = Sizes(200, 50, test_size=100, max_epochs=1, attack_images=20, pgd_steps=2, pgd_restarts=2)
+SIZES, ATTACK = Sizes(200, 50, test_size=100, max_epochs=1), AttackSizes(attack_images=20, pgd_steps=2, pgd_restarts=2)
 
 
 def part(**changes):
     fields = dict(models=("C",), methods=("adv_train", "adv_train_gp"), eps=(0.1, 0.3), lambdas=(10.0,), seeds=2)
-    return L1AdversarialTrainingRuns(**fields | dict(sizes=SIZES) | changes)
+    return L1AdversarialTrainingRuns(**fields | dict(sizes=SIZES, attack=ATTACK) | changes)
 
 
 def planned(*parts):
@@ -47,20 +44,20 @@ def linear():
 X, Y = torch.full((3, 1, 2, 2), 0.5), torch.tensor([0, 1, 0])
 
 
-def terms(settings, model):
-    return adversarial_objective(settings)(model, X.clone(), Y, torch.Generator().manual_seed(0))
+def terms(objective, model):
+    return objective(model, X.clone(), Y, torch.Generator().manual_seed(0))
 
 
 def test_plan_has_each_run_once_and_finishes_a_seed_before_the_next():
-    runs = planned(part(), part(methods=("adv_train_gp",), eps=(0.3,), lambdas=(0.5, 10.0)))
-    assert len(runs) == len(set(runs)) == 2 * (4 + 1)  # lambda = 10 at 0.3 is in both parts
-    assert [run.seed for run in runs] == sorted(run.seed for run in runs)
-    assert {run.lam for run in runs} == {0.0, 0.5, 10.0}
+    found = planned(part(), part(methods=("adv_train_gp",), eps=(0.3,), lambdas=(0.5, 10.0)))
+    assert len(found) == len(set(found)) == 2 * (4 + 1)  # lambda = 10 at 0.3 is in both parts
+    assert [run.seed for run in found] == sorted(run.seed for run in found)
+    assert {run.lam for run in found} == {0.0, 0.5, 10.0}
 
 
 def test_every_method_has_a_sound_configuration_of_its_own():
-    runs = planned(part(methods=tuple(METHODS), seeds=1, eps=(0.3,)))
-    assert len(set(runs)) == len(METHODS)
+    found = planned(part(methods=tuple(METHODS), seeds=1, eps=(0.3,)))
+    assert len(set(found)) == len(METHODS)
 
 
 def test_unknown_method_is_named_with_the_nearest():
@@ -69,10 +66,17 @@ def test_unknown_method_is_named_with_the_nearest():
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (dict(lam=-1.0), "lam must be at least 0, but is -1.0"),
+    (dict(lam=-1.0), "penalty and points must be given where lam is above 0, and only there, but are 'summed' and 'both'"),
+    (dict(lam=-1.0, penalty="none", points="none"), "lam must be at least 0, but is -1.0"),
+    (dict(model="D"), "no classifier named 'D'; there are A, B, C"),
+    (dict(attack="fgms"), "no attack to train with named 'fgms'; .*did you mean 'fgsm'"),
     (dict(eps=float("nan")), "eps must be at least 0"),
-    (dict(points="everywhere"), "points must be one of both, clean, adversarial, none, but is 'everywhere'"),
-    (dict(labels="guessed"), "labels must be one of true, predicted"),
+    (dict(points="everywhere"), "points must be one of clean, adversarial, both, but is 'everywhere'"),
+    (dict(penalty="sumed"), "penalty must be one of exact, one_row, summed, loss_gradient_l1, but is 'sumed'"),
+    (dict(reduction="none"), "reduction must be one of mean, sum, but is 'none'"),
+    (dict(label_smoothing=1.5), r"label_smoothing must lie in \[0, 1\), but is 1.5"),
+    (dict(max_epochs=0), "max_epochs must be above 0, but is 0"),
+    (dict(labels="guessed"), "no kind of labels named 'guessed'; there are true, predicted"),
     (dict(lam=0.0), "penalty and points must be given where lam is above 0, and only there"),
     (dict(points="none"), "penalty and points must be given"),
     (dict(attack="none"), "points must be 'clean' where no adversarial copies are made, but is 'both'"),
@@ -82,48 +86,35 @@ def test_wrong_configuration_is_named(wrong, words):
         config(**wrong)
 
 
-def test_copies_join_the_batch_under_the_labels_of_their_originals(linear):
-    found = terms(config("adv_train"), linear)
-    adversarial = fgsm(linear, X, Y, 0.3)
-    expected = F.cross_entropy(linear(torch.cat([X, adversarial])), Y.repeat(2), label_smoothing=0.1, reduction="none")
-    assert set(found) == {"loss"} and torch.equal(found["loss"], expected)
+@pytest.mark.parametrize("method", METHODS)
+def test_objective_is_the_method_that_the_configuration_says(linear, method):
+    run = config(method)
+
+    def copies(model, x, y, generator):
+        y = model(x).argmax(1) if run.labels == "predicted" else y
+        return fgsm(model, x, y, 0.3) if run.attack == "fgsm" else pgd(model, x, y, 0.3, steps=7, generator=generator)
+
+    names = ("penalty", "outputs", "reduction", "points") if run.lam else ()
+    expected = terms(penalised_cross_entropy(
+        run.lam, label_smoothing=run.label_smoothing, copies=None if run.attack == "none" else copies,
+        **{name: getattr(run, name) for name in names}), linear)
+    found = terms(experiment.objective(run), linear)
+    assert found.keys() == expected.keys() and all(torch.equal(found[name], expected[name]) for name in found)
+    assert len(found["loss"]) == (3 if run.attack == "none" else 6)
 
 
-def test_without_an_attack_the_batch_is_as_it_was(linear):
-    assert terms(config("nothing"), linear)["loss"].shape == (3,)
+def test_training_runs_all_its_epochs():
+    found = experiment.training(config(max_epochs=30))
+    assert (found.max_epochs, found.patience) == (30, 30)
 
 
-@pytest.mark.parametrize("unit, divisor", [("sum", 1), ("mean", 4)])
-def test_footnote_adds_the_rows_before_their_absolute_values(linear, unit, divisor):
-    found = terms(config(unit=unit), linear)["penalty"]
-    assert found.tolist() == pytest.approx([10 * 5 / divisor] * 6)  # |1+0| + |-2+1| + |0+3| + |1-1|
-
-
-def test_footnote_on_the_softmax_is_zero_and_changes_no_step(linear):
-    found = terms(config("gp softmax"), linear)
-    assert found["penalty"].abs().max() < 1e-5
-    (with_it,) = torch.autograd.grad(sum(term.mean() for term in found.values()), linear[1].weight)
-    (without,) = torch.autograd.grad(terms(config("adv_train"), linear)["loss"].mean(), linear[1].weight)
-    assert torch.allclose(with_it, without, atol=1e-5)
-
-
-@pytest.mark.parametrize("points", ["clean", "adversarial"])
-def test_penalty_is_taken_at_the_chosen_points_only(linear, points):
-    settings = config("gp Eq. (3), softmax", points=points, penalty="exact")
-    found = terms(settings, linear)
-    x = (X if points == "clean" else fgsm(linear, X, Y, 0.3)).clone().requires_grad_()
-    expected = 10 * penalties.jacobian_l1(linear(x).softmax(1), x) / 8
-    assert torch.allclose(found["penalty"], expected) and found["loss"].shape == (6,)
-    whole = terms(dataclasses.replace(settings, points="both"), linear)["penalty"]
-    half = slice(0, 3) if points == "clean" else slice(3, 6)
-    assert torch.allclose(whole[half], expected)
-
-
-def test_loss_gradient_penalty_is_to_first_order_what_fgsm_adds(linear):
-    found = terms(config("loss gradient", label_smoothing=0.0), linear)
-    eps = 1e-3
-    risen = F.cross_entropy(linear(fgsm(linear, X, Y, eps)), Y, reduction="none") - found["loss"]
-    assert torch.allclose(found["penalty"] / 0.3 * eps, risen, rtol=1e-2)
+def test_undefended_network_differs_in_the_defence_and_in_nothing_else():
+    run = config("gp predicted labels", seed=7, label_smoothing=0.0, eps=0.1)
+    found = experiment.undefended(run, 5)
+    assert (found.attack, found.penalty, found.lam, found.labels, found.label_smoothing) == ("none", "none", 0, "true", 0.1)
+    same = ("model", "seed", "dataset", "source", "train_size", "validation_size", "test_size")
+    assert found.max_epochs == 5 and all(getattr(found, name) == getattr(run, name) for name in same)
+    assert len({experiment.undefended(each, 5) for each in planned(part(methods=tuple(METHODS)))}) == 2  # one a seed
 
 
 def test_predicted_labels_move_a_wrong_image_the_other_way(linear):
@@ -152,8 +143,7 @@ def test_a_whole_run_measures_what_the_tables_need():
     found = experiment.run(run)
     assert found == experiment.run(run)
     assert found["epochs"] == 1 and {"fgsm_accuracy", "delta", "penalty"} <= found["history"][-1].keys()
-    checks = {row["check"]: row["value"] for row in found["diagnostics"]}
-    assert checks["PGD, eps 0.5"] <= checks["PGD, eps 0.05"] and "PGD from another model" in checks
+    assert found["fgsm_0.3"] <= found["fgsm_0.05"] <= found["clean"] and "fgsm_predicted_0.3" in found
 
 
 def test_results_depend_on_nothing_that_roots_leave_out():
@@ -163,8 +153,8 @@ def test_results_depend_on_nothing_that_roots_leave_out():
 
 def toy(scale, **changes):
     """The scale with 500 embedded images, two epochs and one seed a run, everything else as it is."""
-    tiny = Sizes(500, 50, test_size=50, max_epochs=2, attack_images=5, pgd_steps=2, pgd_restarts=2)
-    parts = tuple(dataclasses.replace(part, seeds=1, sizes=tiny) for part in scale.parts)
+    tiny = Sizes(500, 50, test_size=50, max_epochs=2)
+    parts = tuple(dataclasses.replace(part, seeds=1, sizes=tiny, attack=ATTACK) for part in scale.parts)
     return dataclasses.replace(scale, source="embedded", parts=parts, **changes)
 
 
@@ -173,65 +163,14 @@ def test_the_papers_scale_runs_to_its_last_step_and_into_its_tables(store):
     adversarial = toy(paper.l1_adversarial_training, twin_epochs=1)
     alone = toy(paper.l1_penalty, lambdas=(50.0,))
     profile = dataclasses.replace(paper, l1_penalty=alone, l1_adversarial_training=adversarial)
-    quiet = dict(threads=2, progress=False)
-    reading = {"unit": "mean", "outputs": "logits"}
-    alone = [sweep.ensure(l1_penalty, profile, only=reading | {"model": model}, **quiet) for model in "AC"]
-    runs = [sweep.ensure(experiment, profile, only={"eps": 0.3} | only, **quiet) for only in (
+    reading = {"reduction": "mean", "outputs": "logits"}
+    alone = [runs.ensure("l1_penalty", profile, only=reading | {"model": model}, progress=False) for model in "AC"]
+    found = [runs.ensure(experiment, profile, only={"eps": 0.3} | only, progress=False) for only in (
         {"model": "C"}, {"model": "A", "penalty": "none"}, {"model": "B", "penalty": "summed", "outputs": "logits"})]
-    alone, runs = pandas.concat(alone), pandas.concat(runs)
-    assert len(runs) == 18 + 2 and (runs["epochs"] == 2).all() and (alone["epochs"] == 2).all()
+    alone, found = pandas.concat(alone), pandas.concat(found)
+    assert len(found) == 18 + 2 and (found["epochs"] == 2).all() and (alone["epochs"] == 2).all()
     assert set(alone["estimator"]) == {"exact"}  # by the loop over rows on A, batched on C
-    three, four = tables.p2_tables_3_and_4(runs).values()
+    three, four = p2.compare_tables_3_and_4(found).values()
     assert (len(three), len(four)) == (48, 12) and four["ours"].notna().all()
     assert three.query("eps == 0.3")["ours"].notna().sum() == 8
-    assert tables.p2_table2(alone).query("lam == 50")["ours"].notna().all()
-
-
-def frame(method, seeds=(0, 1, 2), **columns):
-    wanted = {"attack": "fgsm", "labels": "true", "label_smoothing": 0.1} | METHODS[method]
-    base = wanted | {"model": "C", "eps": 0.3, "train_size": 100, "seed": list(seeds)} | {"lam": wanted.get("lam", 10.0)}
-    return pandas.DataFrame(base | {"clean": 0.98, "fgsm_0.3": [0.90 + 0.01 * seed for seed in seeds]} | columns)
-
-
-def test_tables_take_the_right_method_and_the_largest_runs():
-    runs = pandas.concat([frame("adv_train"), frame("adv_train_gp"), frame("gp softmax", **{"fgsm_0.3": 0.1}),
-                          frame("adv_train_gp", train_size=10, **{"fgsm_0.3": 0.2})])
-    three = tables.p2_tables_3_and_4(runs)[3].set_index(["model", "eps", "method", "measure"])
-    assert three.loc[("C", 0.3, "adv_train_gp", "adv"), "ours"].mean == pytest.approx(91.0)
-    assert three.loc[("A", 0.3, "adv_train_gp", "adv"), "verdict"] == "not run"
-    assert set(three["method"] if "method" in three else three.index.get_level_values(2)) == {"adv_train", "adv_train_gp"}
-
-
-@pytest.mark.parametrize("gain, verdict", [(0.05, "same direction"), (-0.05, "differs")])
-def test_the_penalty_is_counted_from_adversarial_training_alone(gain, verdict):
-    """The paper's penalty gains about a point on model C at 0.3; ours lies far below both published numbers."""
-    low = [0.50, 0.51, 0.52]
-    runs = pandas.concat([frame("adv_train", **{"fgsm_0.3": low}),
-                          frame("adv_train_gp", **{"fgsm_0.3": [value + gain for value in low]})])
-    found = tables.p2_tables_3_and_4(runs)
-    for number in (3, 4):
-        row = found[number].query("eps == 0.3 and lam == 10 and measure == 'adv' and model == 'C'").iloc[0]
-        assert row["verdict"] == verdict
-
-
-def test_paired_differences_cancel_what_the_seeds_share():
-    one, other = frame("adv_train_gp"), frame("adv_train", **{"fgsm_0.3": [0.90, 0.90, 0.93]})
-    mean, low, high = tables.paired(one, other, "fgsm_0.3")
-    assert mean == pytest.approx(0.0, abs=1e-9) and low == pytest.approx(-high)
-    assert high == pytest.approx(4.3027 * 1.0 / 3**0.5, rel=1e-3)  # Student, two degrees of freedom; differences 0, 1, -1
-
-
-def test_pairing_refuses_a_seed_that_occurs_twice():
-    with pytest.raises(ValueError, match="each seed must occur once"):
-        tables.paired(frame("adv_train", seeds=(0, 0, 1)), frame("adv_train"), "clean")
-
-
-def test_gpu_hours_are_the_work_that_is_missing(store):
-    """One recorded run, four missing ones of the same size: four times its CPU time over 30."""
-    scale = L1AdversarialTrainingScale("embedded", 1, (part(methods=("adv_train",), eps=(0.3,), seeds=5),))
-    profile = dataclasses.replace(profiles.load("smoke"), l1_adversarial_training=scale)
-    assert standing.gpu_hours(experiment, sweep.survey(experiment, profile)) is None
-    done = sweep.ensure(experiment, profile, only={"seed": 0}, progress=False)
-    states = sweep.survey(experiment, profile)
-    assert standing.gpu_hours(experiment, states) == pytest.approx(4 * done["cpu_seconds"].iloc[0] / 3600 / 30)
-    assert standing.gpu_hours(experiment, [state for state in states if state.record]) == 0
+    assert p2.compare_table2(alone).query("lam == 50")["ours"].notna().all()

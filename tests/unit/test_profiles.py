@@ -1,11 +1,13 @@
 """`dbp.profiles`: a profile that cannot be meant gets one line with the nearest right name."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from dbp import profiles
+from dbp import experiments, profiles
+from dbp.experiments import l1_penalty, worst_case
 from dbp.profiles import NAMES, ProfileError
 
 SMOKE = Path(profiles.__file__).with_name("smoke.yaml")
@@ -47,10 +49,14 @@ def test_profile_is_read_from_a_file_and_a_profile_is_itself(written):
     ({"seeds": 2.5}, "seeds must be of type int, but is 2.5"),
     ({"seeds": True}, "seeds must be of type int, but is True"),
     ({"models": "C"}, "models must be a list, but is 'C'"),
-    ({"models": []}, "models must be a list of values, each one of A, B, C, but is"),
-    ({"models": ["D"]}, "models must be a list of values, each one of A, B, C, but is"),
-    ({"lambdas": [-1]}, "lambdas must be a list of values, each at least 0"),
-    ({"estimator": "exakt"}, "estimator must be one of exact, one_row, summed, but is 'exakt'"),
+    ({"models": []}, r"models must be a list of at least one, but is \(\)"),
+    ({"lambdas": ["10"]}, "lambdas must be of type float, but is '10'"),
+    ({"reductions": []}, "reductions must be a list of at least one"),
+    ({"units": ["mean"]}, "no field 'units'; there are models, reductions, outputs"),
+    ({"source": "auto"}, "source must be one of full, embedded, but is 'auto'"),
+    ({"attack": 3}, "attack must hold named fields, but is 3"),
+    ({"attack": {"attack_images": 0, "pgd_steps": 3, "pgd_restarts": 2}}, "attack_images must be at least 1, but is 0"),
+    ({"attack": {"pgd_stepz": 3}}, "no field 'pgd_stepz'; .*did you mean 'pgd_steps'"),
     ({"l1_penalty": 3}, "l1_penalty must hold named fields, but is 3"),
     ({"parts": [3]}, "parts must hold named fields, but is 3"),
     ({"parts": []}, "parts must be a list of at least one"),
@@ -62,11 +68,65 @@ def test_what_cannot_be_meant_is_named_in_one_line(written, change, words):
     assert "\n" not in str(caught.value) and "mine.yaml" in str(caught.value)
 
 
-def test_missing_field_is_named(tmp_path):
+# What a value means is checked by the configuration that is made of it, when a profile is planned: before anything runs.
+@pytest.mark.parametrize("change, words", [
+    ({"models": ["D"]}, "no classifier named 'D'; there are A, B, C"),
+    ({"lambdas": [-1]}, "but are .* at lam -1.0|lam must be at least 0"),
+    ({"reductions": ["median"]}, "reduction must be one of mean, sum, but is 'median'"),
+    ({"outputs": ["probabilities"]}, "outputs must be one of softmax, logits, but is 'probabilities'"),
+    ({"estimator": "exakt"}, "penalty must be one of exact, one_row, summed, loss_gradient_l1, but is 'exakt'"),
+])
+def test_value_that_cannot_be_meant_is_named_by_the_plan(written, change, words):
+    profile = profiles.load(written(**change))
+    for module in (l1_penalty, worst_case):
+        with pytest.raises(ValueError, match=words) as caught:
+            module.plan(profile)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("section, field, value, words", [
+    ("l1_adversarial_training", "eps", [-0.1], "eps must be at least 0, but is -0.1"),
+    ("l1_adversarial_training", "methods", ["adv_trian"], "no method named 'adv_trian'.*did you mean 'adv_train'"),
+    ("dbp_autoencoders", "models", ["VEA"], "no autoencoder named 'VEA'; .*did you mean 'VAE'"),
+    ("dbp_autoencoders", "dataset", "minst", "no data set of autoencoders named 'minst'; .*did you mean 'mnist'"),
+    ("dbp_autoencoders", "reduction", "median", "reduction must be one of sum, mean, but is 'median'"),
+    ("dbp_autoencoders", "strengths", [-1], "lam2 must be at least 0|given where lam2 is above 0"),
+])
+def test_part_that_cannot_be_meant_is_named_by_its_plan(tmp_path, section, field, value, words):
     content = yaml.safe_load(SMOKE.read_text())
-    del content["l1_penalty"]["parts"][0]["sizes"]["train_size"]
+    content[section]["parts"][0][field] = value
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
-    with pytest.raises(ProfileError, match="mine.yaml, l1_penalty, parts, sizes lacks train_size"):
+    profile = profiles.load(tmp_path / "mine.yaml")
+    with pytest.raises(ValueError, match=words):
+        experiments.get(section).plan(profile)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_profile_can_be_planned_by_every_experiment(name):
+    profile = profiles.load(name)
+    assert all(experiments.get(experiment).plan(profile) for experiment in experiments.NAMES)
+
+
+def test_parts_run_seed_by_seed_and_share_what_they_have_in_common():
+    parts = [SimpleNamespace(seeds=2, names="ab"), SimpleNamespace(seeds=1, names="bc")]
+    found = profiles.seed_by_seed(parts, lambda part, seed: [(name, seed) for name in part.names])
+    assert found == [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("b", 1)]
+
+
+@pytest.mark.parametrize("inner, field", [("sizes", "train_size"), ("attack", "pgd_restarts")])
+def test_missing_field_is_named(tmp_path, inner, field):
+    content = yaml.safe_load(SMOKE.read_text())
+    del content["l1_penalty"]["parts"][0][inner][field]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ProfileError, match=f"mine.yaml, l1_penalty, parts, {inner} lacks {field}"):
+        profiles.load(tmp_path / "mine.yaml")
+
+
+def test_part_without_an_attack_is_named(tmp_path):
+    content = yaml.safe_load(SMOKE.read_text())
+    del content["l1_adversarial_training"]["parts"][1]["attack"]
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ProfileError, match="mine.yaml, l1_adversarial_training, parts lacks attack"):
         profiles.load(tmp_path / "mine.yaml")
 
 
@@ -78,5 +138,5 @@ def test_file_that_is_no_profile(tmp_path, text, words):
 
 
 def test_unknown_name_gets_the_nearest():
-    with pytest.raises(KeyError, match="no profile named 'labtop'; there are smoke, laptop, paper .did you mean 'laptop'"):
+    with pytest.raises(ValueError, match="no profile named 'labtop'; there are smoke, laptop, paper .did you mean 'laptop'"):
         profiles.load("labtop")
