@@ -5,11 +5,12 @@ PORT ?= 8000
 NOTEBOOKS ?=
 
 BIN := .venv/bin
-# PyTorch would take every core for every process, and several run at once.
-export OMP_NUM_THREADS ?= 2
+# Two processes of one thread beat one of two; PyTorch would take every core for each of them.
+JOBS ?= 2
+export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test execute sync serve bench clean
+.PHONY: help book test smoke execute sync serve bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -23,8 +24,11 @@ book: .venv/.book-ready  ## execute what is stale and build the pages, warnings 
 
 test: .venv/.test-ready  ## run everything that .ci/run runs
 	$(BIN)/ruff check lib tests benchmarks book/tools notebooks/*.ipynb
-	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval-lax --nbval-cell-timeout 600 notebooks
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --nbval-lax --nbval-cell-timeout 600 notebooks
+
+smoke: .venv/.test-ready  ## run every notebook at the smoke profile from an empty store of records
+	$(BIN)/python -m pytest tests/notebooks --every-notebook
 
 execute: .venv/.book-ready  ## run the notebooks at PROFILE=laptop (in place) or another (into _build/executed); NOTEBOOKS="01 03" for some
 	$(BIN)/python book/tools/chapters.py execute --profile $(PROFILE) $(NOTEBOOKS)

@@ -10,6 +10,7 @@ that it reads are not those it was executed with. A hash over them is kept in th
 
 import argparse
 import ast
+import functools
 import hashlib
 import os
 import sys
@@ -89,13 +90,29 @@ def inputs(nb, root: Path = ROOT) -> str:
     for path in sorted(modules):
         digest.update(path.name.encode() + _normal_form(path.read_text(encoding="utf-8")).encode())
     files = []
-    for module, pattern in (("paper", "lib/dbp/paper.yaml"), ("profiles", f"lib/dbp/profiles/{PUBLISHED}.yaml"),
-                            ("records", "records/*/*.json")):
+    for module, found in (("tables.paper", root.glob("lib/dbp/tables/paper.yaml")),
+                          ("profiles", root.glob(f"lib/dbp/profiles/{PUBLISHED}.yaml")), ("runs", _published(root))):
         if any(_dotted(path, root) == f"dbp.{module}" for path in modules):
-            files += sorted(root.glob(pattern))
+            files += sorted(found)
     for path in files:
-        digest.update(path.name.encode() + path.read_bytes())
+        digest.update(path.name.encode() + path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:16]
+
+
+@functools.cache  # the plan is the same for every notebook, and takes seconds
+def _keys() -> tuple[tuple[str, str], ...]:
+    """Experiment and key of every run of the published profile; records of other runs are on no page."""
+    from dbp import experiments, profiles
+    from dbp.runs.records import module_of, planned
+
+    profile = profiles.load(PUBLISHED)
+    plans = {name: module_of(name).plan(profile) for name in experiments.NAMES}
+    return tuple((name, planned(module_of(name), config).key) for name, plan in plans.items() for config in plan)
+
+
+def _published(root: Path) -> list[Path]:
+    paths = (root / "records" / name / f"{key}.json" for name, key in _keys())
+    return [path for path in paths if path.is_file()]
 
 
 def reached(code: str, root: Path = ROOT) -> set[Path]:

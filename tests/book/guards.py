@@ -1,6 +1,7 @@
 """What must hold of the book: functions that return what is wrong, called on the book and on spoilt copies of it."""
 
 import ast
+import graphlib
 import importlib.util
 import re
 import sys
@@ -12,19 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_CELL = 30
 WORDS_A_LINE = 8  # of prose, for each line of code
 
-# From what a module may import: its own row or one above. `experiments` is on top, and nothing imports it but the book.
-LAYERS = (
-    {"device", "paper", "checkpoints", "fingerprint", "provenance", "spelling"},
-    {"data", "colour", "celeba", "standins", "toy_faces", "toy_people", "penalties", "models"},
-    {"attacks", "profiles"},
-    {"metrics", "plots"},
-    {"epochs", "training", "records", "weights"},
-    {"standing"},
-    {"sweep"},
-    {"experiments"},
-    {"checks", "cli", "__main__"},
-)
-LAZY = {"records", "standing", "cli"}  # ask the registry of experiments by name, when they are called
+# What must be read to trust a number; the rest keeps, schedules, draws and teaches.
+MATHEMATICS = ("penalties", "attacks", "models", "metrics", "intervals", "training")
 
 
 def chapters():
@@ -162,55 +152,103 @@ def numbers_off(nb, expected: list[str]) -> list[str]:
     return [text.splitlines()[0] for text in expected if text.strip() not in shown]
 
 
-def upward_imports(package: Path) -> list[str]:
-    """Imports of the library that point from a lower layer to a higher one."""
-    level = {name: i for i, names in enumerate(LAYERS) for name in names}
-    wrong = []
-    for path in sorted(package.rglob("*.py")):
-        home = path.relative_to(package).parts[0].removesuffix(".py")
-        for name in _imported(ast.parse(path.read_text(encoding="utf-8"))):
-            if home == "__init__" or name == home or name == "experiments" and home in LAZY:
-                continue
-            if level[name] > level[home]:
-                wrong.append(f"{home} imports {name}")
+def imports(package: Path) -> dict[str, dict[str, int]]:
+    """Every module of the library to the modules of it that it imports, within functions too, and the line that does.
+
+    Names are relative to the package, as `data.pixels`; a module is imported with the packages that it lies in. That a
+    module runs after the start of its own package is no import of it, but `from dbp.data import load` within `data` is.
+    """
+    files = {path.relative_to(package).with_suffix("").parts: path for path in sorted(package.rglob("*.py"))}
+    files = {".".join(parts).removesuffix("__init__").rstrip("."): path for parts, path in files.items()}
+    graph = {name: {} for name in files}
+    for name, path in files.items():
+        home = name if path.stem == "__init__" else name.rpartition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            for target in _named(node, home):
+                while target and target not in files:  # a name within a module
+                    target = target.rpartition(".")[0]
+                found = [target] if target != name else []
+                while target := target.rpartition(".")[0]:
+                    found += [target] if not f"{name}.".startswith(f"{target}.") else []
+                for module in filter(None, found):
+                    graph[name].setdefault(module, node.lineno)
+    return graph
+
+
+def _named(node: ast.AST, home: str) -> list[str]:
+    """What a node imports of the library, or reaches as `dbp.room`; `import_module` with a text counts."""
+    found = []
+    if isinstance(node, ast.ImportFrom):
+        parts = ["dbp", *filter(None, home.split("."))]
+        above = parts[: len(parts) + 1 - node.level] if node.level else []  # `from . import a` and the like
+        found = [".".join(filter(None, [*above, node.module, alias.name])) for alias in node.names]
+    elif isinstance(node, ast.Import):
+        found = [alias.name for alias in node.names]
+    elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        found = [f"{node.value.id}.{node.attr}"]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        found = [str(text.value).rstrip(".") for text in ast.walk(node) if isinstance(text, ast.Constant)]
+    return [name.removeprefix("dbp.") for name in found if name.startswith("dbp.")]
+
+
+def upward_imports(package: Path, floors: tuple[str, ...]) -> list[str]:
+    """Imports of the library from a room above the module's own, and rooms that are on no floor."""
+    level = {room: number for number, room in enumerate(("", *floors, "__main__"))}  # the package itself imports nothing
+    graph, wrong = imports(package), []
+    for name, targets in graph.items():
+        home = name.split(".")[0]
+        wrong += [f"{home} is on no floor"] if home not in level else []
+        wrong += [f"{name}, line {line}, imports {target}" for target, line in targets.items()
+                  if level.get(target.split(".")[0], 0) > level.get(home, len(level))]
+    return list(dict.fromkeys(wrong))
+
+
+def circle(package: Path) -> list[str]:
+    """Modules each of which imports the next one, the last the first; empty if there are no such modules."""
+    try:
+        graphlib.TopologicalSorter(imports(package)).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1][::-1]
+    return []
+
+
+def long_files(folder: Path, most: int = 300) -> dict[str, int]:
+    """Python files with more lines than that, blank ones and all, and how many they have."""
+    counts = {str(path.relative_to(folder)): len(path.read_text(encoding="utf-8").splitlines())
+              for path in sorted(folder.rglob("*.py"))}
+    return {name: lines for name, lines in counts.items() if lines > most}
+
+
+def undocumented(package: Path, floors: tuple[str, ...]) -> list[str]:
+    """Public functions and classes without a docstring, or with arguments that it does not explain.
+
+    In what a room does not hand out by an `__all__` one line may do, and so it may below the penalties and in the last room.
+    """
+    wrong, lifted = [], floors[floors.index("penalties"):-1]
+    for room in sorted(path for path in package.iterdir() if path.is_dir() or path.suffix == ".py"):
+        files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(room.rglob("*.py")) or [room]
+                 if path.suffix == ".py"}
+        handed_out = {name for tree in files.values() for name in _handed_out(tree)}
+        for path, tree in files.items():
+            for node in tree.body:
+                if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                    continue
+                text = ast.get_docstring(node)
+                if not text:
+                    wrong.append(f"{path.name}: {node.name} has no docstring")
+                elif isinstance(node, ast.FunctionDef) and room.stem in lifted and (
+                        not handed_out or node.name in handed_out):
+                    arguments = [argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]]
+                    unsaid = [name for name in arguments if not re.search(rf"\b{name}\b", text)]
+                    if unsaid and "Arg" not in text:
+                        wrong.append(f"{path.name}: {node.name} does not say what {', '.join(unsaid)} are")
     return wrong
 
 
-def _imported(tree: ast.AST) -> set[str]:
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module == "dbp":
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dbp."):
-            names.add(node.module.split(".")[1])
-        elif isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[1] for alias in node.names if alias.name.startswith("dbp.")}
-    return names
-
-
-def undocumented(package: Path) -> list[str]:
-    """Public functions and classes without a docstring, or with arguments that it does not explain."""
-    wrong = []
-    for path in sorted(package.rglob("*.py")):
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
-                continue
-            text = ast.get_docstring(node)
-            if not text:
-                wrong.append(f"{path.name}: {node.name} has no docstring")
-            elif isinstance(node, ast.FunctionDef):
-                arguments = [argument.arg for argument in [*node.args.args, *node.args.kwonlyargs]]
-                unsaid = [name for name in arguments if not re.search(rf"\b{name}\b", text)]
-                if unsaid and "Arg" not in text and _is_for_readers(path.relative_to(package)):
-                    wrong.append(f"{path.name}: {node.name} does not say what {', '.join(unsaid)} are")
-    return wrong
-
-
-def _is_for_readers(path: Path) -> bool:
-    """The modules that people lift functions out of; in the others one line may do."""
-    home = path.parts[0].removesuffix(".py")
-    lifted = {"data", "penalties", "metrics", "training", "paper", "experiments", "plots"}
-    return home in lifted or path.name in {"classifier.py", "evaluation.py", "classifiers.py"}
+def _handed_out(tree: ast.Module) -> list[str]:
+    """The names in the `__all__` of a module."""
+    return [text.value for node in tree.body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+            and isinstance(node.value, ast.List) for text in node.value.elts]
 
 
 def code_lines(package: Path) -> dict[str, int]:

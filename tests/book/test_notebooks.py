@@ -9,10 +9,8 @@ import guards
 import nbformat
 import pytest
 
-from dbp import experiments
-from dbp.runs import records, sweep
-from dbp.tables import p1 as p1_tables
-from dbp.tables import p2 as tables
+from dbp import experiments, runs
+from dbp.tables import format_cell, p1, p2
 
 CHAPTERS = guards.chapters()
 NOTEBOOKS = CHAPTERS.notebooks()
@@ -42,18 +40,15 @@ def test_stored_outputs_belong_to_the_code_and_the_records(path):
 
 @pytest.mark.parametrize("name", experiments.NAMES)
 def test_every_laptop_run_is_on_record_by_the_present_code(name):
-    module = experiments.get(name)
-    states = sweep.survey(module, "laptop")
-    assert sweep.stale(module, states) == {}
-    assert [state.planned.key for state in states if state.record is None] == []
+    assert [f"{state.planned.key}: {state.reason}" for state in runs.survey(name, "laptop") if state.record is None] == []
 
 
 def table2():
     """What the records say about P2 Table 2, as chapter 03 prints it."""
-    table = tables.p2_table2(records.load("l1_penalty", "laptop"))
-    names = {unit: {(unit, "softmax"): "softmax", (unit, "logits"): "logits"} for unit in ("mean", "sum")}
+    table = p2.compare_table2(runs.load("l1_penalty", "laptop"))
+    names = {kind: {(kind, "softmax"): "softmax", (kind, "logits"): "logits"} for kind in ("mean", "sum")}
     printed = [("clean", "mean"), ("adv", "mean"), ("adv", "sum")]
-    return [repr(tables.wide(table, "C", measure, names[unit])) for measure, unit in printed]
+    return [repr(p2.lay_out(table, "C", measure, names[kind])) for measure, kind in printed]
 
 
 def chapter_03():
@@ -70,10 +65,10 @@ def test_published_numbers_of_chapter_04_are_those_of_the_records():
     texts = "\n".join(output.data["text/plain"] for cell in nb.cells if cell.cell_type == "code"
                       for output in cell.outputs if "data" in output)
     lines = {" ".join(line.split()) for line in texts.splitlines()}
-    for number, table in tables.p2_tables_3_and_4(records.load("l1_adversarial_training", "laptop")).items():
+    for number, table in p2.compare_tables_3_and_4(runs.load("l1_adversarial_training", "laptop")).items():
         for row in table.itertuples():
             keys = [row.eps, row.method] if number == 3 else [row.lam]
-            shown = [*keys, row.measure, tables.as_text(row.theirs), tables.as_text(row.ours), row.verdict]
+            shown = [*keys, row.measure, format_cell(row.theirs), format_cell(row.ours), row.verdict]
             assert " ".join(map(str, shown)) in lines
 
 
@@ -83,9 +78,9 @@ def test_published_numbers_of_chapter_04_are_those_of_the_records():
     ("07_draw", ["DRAW1", "DRAW16", "DRAW16 (attention)"], "toy-faces"),
 ])  # fmt: skip
 def test_published_numbers_of_the_autoencoders_are_those_of_the_records(page, models, on):
-    table = p1_tables.p1_table1(records.load("dbp_autoencoders", "laptop"))
+    table = p1.compare_table1(runs.load("dbp_autoencoders", "laptop"))
     nb = CHAPTERS.read(guards.ROOT / "notebooks" / f"{page}.ipynb")
-    assert guards.numbers_off(nb, [repr(p1_tables.side_by_side(table, models, on))]) == []
+    assert guards.numbers_off(nb, [repr(p1.lay_out(table, models, on))]) == []
 
 
 def test_guard_notices_a_number_that_was_changed_on_the_page():

@@ -125,7 +125,7 @@ def likelihood_of(dataset: str) -> str:
 
 
 def network(config: Config) -> nn.Module:
-    """The autoencoder of a configuration before training; also what trained weights are loaded into."""
+    """The autoencoder of `config` before training; also what trained weights are loaded into."""
     return build_autoencoder(config.model, SHAPES[config.dataset], likelihood_of(config.dataset), seed=config.seed)
 
 

@@ -116,7 +116,7 @@ def plan(profile: Profile) -> list[Config]:
 
 
 def configs(scale, part, seed: int) -> Iterator[Config]:
-    """The runs of one seed of one part of a profile's section."""
+    """The runs of one `seed` of one `part` of a profile's section, its `scale`."""
     shared = dict(attack="fgsm", labels="true", label_smoothing=0.1, seed=seed, dataset="mnist", source=scale.source,
                   **vars(part.sizes))
     for model in part.models:
@@ -129,7 +129,7 @@ def configs(scale, part, seed: int) -> Iterator[Config]:
 
 
 def undefended(config: Config, epochs: int) -> Config:
-    """The run that trains the same initial weights on the same images for a few epochs, without any defence."""
+    """The run that trains the initial weights of `config` on its images for a few `epochs`, without any defence."""
     return replace(config, **METHODS["nothing"], labels="true", label_smoothing=0.1, eps=UNDEFENDED_EPS, max_epochs=epochs)
 
 
@@ -140,7 +140,7 @@ def roots(config: Config) -> list[Callable]:
 
 
 def network(config: Config) -> nn.Module:
-    """The classifier of a configuration before training; also what trained weights are loaded into."""
+    """The classifier of `config` before training; also what trained weights are loaded into."""
     return build_classifier(config.model, seed=config.seed)
 
 

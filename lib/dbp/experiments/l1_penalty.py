@@ -77,7 +77,7 @@ def plan(profile: Profile) -> list[Config]:
 
 
 def configs(scale, part, seed: int) -> Iterator[Config]:
-    """The runs of one seed of one part of a profile's section."""
+    """The runs of one `seed` of one `part` of a profile's section, its `scale`."""
     readings = [(reduction, outputs, scale.estimator) for reduction in part.reductions for outputs in part.outputs]
     for model in part.models:
         for lam in scale.lambdas:
@@ -94,7 +94,7 @@ def roots(config: Config) -> list[Callable]:
 
 
 def network(config: Config) -> nn.Module:
-    """The classifier of a configuration before training; also what trained weights are loaded into."""
+    """The classifier of `config` before training; also what trained weights are loaded into."""
     return build_classifier(config.model, seed=config.seed)
 
 

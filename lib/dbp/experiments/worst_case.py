@@ -76,16 +76,16 @@ def plan(profile: Profile) -> list[Config]:
 
 def _configs(module, scale, part, seed: int) -> Iterator[Config]:
     for network in module.configs(scale, part, seed):
-        twin = None
+        undefended = None
         if module is l1_adversarial_training:
-            twin = module.undefended(network, scale.twin_epochs)
-        yield Config(module.NAME, network, twin, **vars(part.attack))
+            undefended = module.undefended(network, scale.twin_epochs)
+        yield Config(module.NAME, network, undefended, **vars(part.attack))
 
 
 def needs(config: Config) -> list[tuple[str, object]]:
-    """The network that is attacked and, where there are diagnostics, the undefended one."""
-    twin = [(l1_adversarial_training.NAME, config.undefended)] if config.undefended else []
-    return [(config.experiment, config.network), *twin]
+    """The network that `config` attacks and, where there are diagnostics, the undefended one."""
+    undefended = [(l1_adversarial_training.NAME, config.undefended)] if config.undefended else []
+    return [(config.experiment, config.network), *undefended]
 
 
 def roots(config: Config) -> list[Callable]:

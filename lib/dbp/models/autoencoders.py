@@ -10,17 +10,17 @@ WINDOW = 12
 
 
 def draw1(shape: tuple[int, int, int], likelihood: torch.nn.Module) -> DRAW:
-    """P1's DRAW1: one step, without attention."""
+    """P1's DRAW1 for images of a `shape` under a `likelihood`: one step, without attention."""
     return DRAW(shape, steps=1, likelihood=likelihood)
 
 
 def draw16(shape: tuple[int, int, int], likelihood: torch.nn.Module) -> DRAW:
-    """P1's DRAW16: 16 steps, without attention."""
+    """P1's DRAW16 for images of a `shape` under a `likelihood`: 16 steps, without attention."""
     return DRAW(shape, steps=16, likelihood=likelihood)
 
 
 def draw16_attention(shape: tuple[int, int, int], likelihood: torch.nn.Module) -> DRAW:
-    """P1's DRAW16 (attention): 16 steps, windows of 12 x 12."""
+    """P1's DRAW16 (attention) for images of a `shape` under a `likelihood`: 16 steps, windows of 12 x 12."""
     return DRAW(shape, steps=16, window=WINDOW, likelihood=likelihood)
 
 

@@ -118,12 +118,12 @@ class VAE(Autoencoder):
 
 
 def sample(mu: Tensor, logvar: Tensor, noise: Tensor | None) -> Tensor:
-    """z = mu + sigma * noise, the reparameterisation; mu where there is no noise."""
+    """z = mu + sigma * noise, the reparameterisation, with logvar = log sigma^2; mu where there is no noise."""
     return mu if noise is None else mu + (logvar / 2).exp() * noise
 
 
 def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mu, sigma^2) || N(0, 1)) in nats, summed over the latents, [B].
+    """KL(N(mu, sigma^2) || N(0, 1)) in nats, with logvar = log sigma^2, summed over the latents, [B].
 
     P1 Eq. (7) for DRAW prints the same with T / 2 to be taken off, where 1/2 for each latent of each step is meant.
     """

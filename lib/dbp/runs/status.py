@@ -105,7 +105,7 @@ def seconds_left(states: list[State], jobs: int = 1) -> float | None:
 
 
 def overview(profile="laptop", store: Store | None = None):
-    """What was run, for the book's status page.
+    """What was run of a profile, as a store holds it, for the book's status page.
 
     Returns:
         A pandas.DataFrame with a row an experiment: experiment, profile, planned, and how many runs are done, running,

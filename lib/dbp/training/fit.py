@@ -36,7 +36,7 @@ def fit_classifier(
         objective: (model, x [B, ...], y [B], generator) to named per-example terms, each [n]; their means are added.
         generator: a CPU generator; every random choice of the training comes from it.
         probe: measures of the model that go into the history, taken before the first epoch and after every one.
-        checkpoint: a `dbp.files.Checkpoint`; if it holds a state, training goes on from there, with the same
+        checkpoint: a `dbp.runs.checkpoints.Checkpoint`; if it holds a state, training goes on from there, with the same
             result as unbroken training (to the bit on a CPU with the same number of threads).
         report: called with the history row of each finished epoch.
         progress: show a bar.
