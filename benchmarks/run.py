@@ -1,6 +1,6 @@
 """Measure the cost of every penalty and of PGD, side by side with plain code, and write one table.
 
-    python benchmarks/run.py                      four minutes on two quiet cores; writes RESULTS.md and results.json
+    python benchmarks/run.py                      five minutes on two quiet cores; writes RESULTS.md and results.json
     python benchmarks/run.py --quick mlp C        two rounds on these networks, written nowhere
 
 Ratios are what counts: each is taken against a plain call made just before, and the median is over all rounds.
@@ -17,13 +17,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
-from cases import BATCH, PENALTIES, STEPS, attack_calls, training_step
+from cases import BATCH, BEFORE, FGSM, PENALTIES, STEPS, attack_calls, training_step
 from measure import peak_memory, side_by_side
 
 HERE = Path(__file__).parent
 ROUNDS = {"mlp": 30, "C": 30, "A": 5, "B": 3}  # few where a step takes seconds
 ATTACK_ROUNDS = {"mlp": 15, "C": 15, "lenet": 5}
 BY_HAND = ("all rows in a loop, logits", "all rows batched, logits")  # left out for B: seconds a step, and A says it
+CONVOLUTIONS = ("A", "B")
 PEERS = ("torch", "torchattacks", "foolbox", "adversarial-robustness-toolbox")
 
 
@@ -71,6 +72,10 @@ def timed_rows(networks: list[str], quick: bool):
     for name, rounds in ((name, rounds) for name, rounds in ROUNDS.items() if name in networks):
         print(f"time of a step of {name}", file=sys.stderr)
         steps = {variant: training_step(name, penalty) for variant, penalty in cases(name).items()}
+        steps |= {variant: training_step(name, None, **how) for variant, how in BEFORE.items() if how.get("fused") is False
+                  or name in CONVOLUTIONS}
+        if name in CONVOLUTIONS:
+            steps |= {variant: training_step(name, None, adversarial=True, **how) for variant, how in FGSM.items()}
         costs = side_by_side(training_step(name, None), steps, 2 if quick else rounds)
         yield from ({"what": "training step", "network": name, "variant": v, **asdict(c)} for v, c in costs.items())
     for name, rounds in ((name, rounds) for name, rounds in ATTACK_ROUNDS.items() if name in networks):
@@ -126,9 +131,10 @@ def page(machine: dict, table: str) -> str:
     return f"""# What it costs
 
 Written by `make bench`. Batch {BATCH} of 28 x 28 images, float32. A training step is a forward pass, a backward pass and
-one step of Adam; PGD is L-infinity, {STEPS} steps, no random start, and *plain* is a loop written by hand. Each ratio is
-a median over rounds in which plain and the variant take turns. Peak memory is what a fresh process with one thread
-grows by in two calls.
+one step of fused Adam, with convolutions in `channels_last`; the rows that name another way show what these two save. PGD is
+L-infinity, {STEPS} steps, no random start, and *plain* is a loop written by hand, which keeps the last point and not the
+best. Each ratio is a median over rounds in which plain and the variant take turns. Peak memory is what a fresh process with
+one thread grows by in two calls.
 
 {machine['date']}, {machine['processor']}, {machine['threads']} threads on {machine['cores']} cores, load before the run
 {machine['load_before']}; Python {machine['python']}, {peers}.

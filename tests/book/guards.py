@@ -3,6 +3,7 @@
 import ast
 import graphlib
 import importlib.util
+import pkgutil
 import re
 import sys
 from html.parser import HTMLParser
@@ -242,6 +243,18 @@ def undocumented(package: Path, floors: tuple[str, ...]) -> list[str]:
                     unsaid = [name for name in arguments if not re.search(rf"\b{name}\b", text)]
                     if unsaid and "Arg" not in text:
                         wrong.append(f"{path.name}: {node.name} does not say what {', '.join(unsaid)} are")
+    return wrong
+
+
+def unknown_names(package: Path) -> list[str]:
+    """Names of the library, as `dbp.data.load`, that its texts mention and that there are not."""
+    wrong = []
+    for path in sorted([*package.rglob("*.py"), *package.rglob("*.yaml")]):
+        for name in re.findall(r"\bdbp(?:\.\w+)+", path.read_text(encoding="utf-8")):
+            try:
+                pkgutil.resolve_name(name)
+            except (ImportError, AttributeError):
+                wrong.append(f"{path.name}: {name}")
     return wrong
 
 

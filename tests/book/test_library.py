@@ -56,6 +56,10 @@ def test_public_functions_are_documented():
     assert guards.undocumented(PACKAGE, dbp.FLOORS) == []
 
 
+def test_docstrings_name_what_is_there():
+    assert guards.unknown_names(PACKAGE) == []
+
+
 @pytest.fixture
 def spoil(tmp_path):
     """A copy of the library: what is added to a file of it spoils it."""
@@ -113,6 +117,11 @@ def test_a_function_without_its_words_is_noticed(spoil):
     assert added(spoil("metrics.py", one_line.format(2)))[0] == "metrics.py: public_2 does not say what b are"
     assert len(added(spoil("data/load.py", one_line.format(3)))) == 2  # the room does not hand it out
     assert len(added(spoil("data/__init__.py", "\n\n__all__ = ['public_3']\n"))) == 3
+
+
+def test_a_name_that_was_moved_is_noticed(spoil):
+    package = spoil("metrics.py", "# see dbp.epochs, dbp.training.loop.one_pas and dbp.training.loop.one_pass\n")
+    assert guards.unknown_names(package) == ["metrics.py: dbp.epochs", "metrics.py: dbp.training.loop.one_pas"]
 
 
 def test_a_long_file_is_noticed_with_its_blank_lines(tmp_path):

@@ -1,17 +1,22 @@
-"""A sweep of the toy in a process of its own: `toy_sweep.py JOBS SEEDS [BACKEND [ADDRESS]]`. Two runs a seed."""
+"""A sweep of the toy in a process of its own: `toy_sweep.py [--needs] JOBS SEEDS [BACKEND [ADDRESS]]`. Two runs a seed.
+
+With `--needs` it is one of the toy evaluation, which trains these runs' networks first: four more runs a seed.
+"""
 
 import sys
 
+import toy_evaluation
 import toy_experiment
 
-from dbp import profiles
-from dbp.runs import sweep
+from dbp import profiles, runs
 
 
-def main(jobs: str, seeds: str, backend: str = "processes", address: str | None = None) -> int:
+def main(*words: str) -> int:
+    module = toy_evaluation if "--needs" in words else toy_experiment
+    jobs, seeds, *rest = (word for word in words if word != "--needs")
+    cluster = dict(zip(("backend", "address"), rest, strict=False))
     try:
-        profile = toy_experiment.scaled(profiles.load("smoke"), int(seeds))
-        sweep.ensure(toy_experiment, profile, jobs=int(jobs), backend=backend, address=address)
+        runs.ensure(module, toy_experiment.scaled(profiles.load("smoke"), int(seeds)), jobs=int(jobs), **cluster)
     except KeyboardInterrupt:
         return 130
     return 0
