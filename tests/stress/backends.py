@@ -32,7 +32,7 @@ def cluster(backend: str):
 
 def sweep(backend: str, folder: Path) -> dict[str, dict]:
     """Measures by key of the toy's sweep, made in a fresh store."""
-    from dbp.runs.records import Store
+    from dbp.runs import Store
 
     environment = {**os.environ, "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"),
                    "OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log"), "RAY_USAGE_STATS_ENABLED": "0"}

@@ -3,7 +3,7 @@
     python tests/stress/concurrent_store.py [SECONDS]      # 60 by default
 
 Each process writes records of its own and the same shared ones, reads what others wrote, and lists the store. Nothing may
-be lost, torn, or set aside. Prints what was done, exits 1 if anything is wrong.
+be lost or torn, and no file may be left over. Prints what was done, exits 1 if anything is wrong.
 """
 
 import multiprocessing
@@ -18,31 +18,41 @@ SHARED = 20
 
 def record(owner: int, number: int):
     """A record whose measures can be foretold from its configuration."""
-    from dbp.runs.records import Record
+    from dbp.runs.fingerprint import digest_of
+    from dbp.runs.records import Need, Record
 
     history = [{"epoch": epoch, "loss": number / (epoch + 1)} for epoch in range(20)]
     measures = {"value": owner + number / 7, "history": history}
-    return Record("toy", {"owner": owner, "number": number}, "data", {}, measures, {"finished": ""})
+    needs = (Need("below", f"{number:016x}", "0" * 64),) if owner % 2 else ()
+    code = digest_of(functions(number))
+    return Record("toy", {"owner": owner, "number": number}, "data", needs, code, measures, {"finished": ""})
+
+
+def functions(number: int) -> dict[str, str]:
+    """What a record went through: the same few for all processes, which write their files at once."""
+    return {"toy.run": f"{number % 5:012x}"}
 
 
 def work(root: str, owner: int, seconds: float, answers) -> None:
     """Write and read until the time is up; then say how many of its own were written, and what was read wrongly."""
-    from dbp.runs.records import Store
+    from dbp.runs import Store
 
     store, written, read, wrong = Store(Path(root)), 0, 0, 0
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        store.write(record(owner, written))
+        store.write(record(owner, written), functions(written))
         written += 1
-        store.write(record(-1, written % SHARED))  # all processes write these, over and over
+        shared = written % SHARED
+        store.write(record(-1, shared), functions(shared))  # all processes write these, over and over
         for other in range(PROCESSES):
             wanted = record(other, written // 2)
             found = store.read("toy", wanted.key)
             read += found is not None
             wrong += found is not None and found != wanted
-        shared = record(-1, (written * 7) % SHARED)
-        found = store.read("toy", shared.key)
-        wrong += found is None and written > SHARED or found is not None and found != shared
+        wanted = record(-1, (written * 7) % SHARED)
+        found = store.read("toy", wanted.key)
+        wrong += found is None and written > SHARED or found is not None and found != wanted
+        wrong += found is not None and store.functions(found.code) != functions((written * 7) % SHARED)
         if written % 50 == 0:
             wrong += len({r.key for r in store.records("toy")}) < written
     answers.put((owner, written, read, wrong))
@@ -50,7 +60,7 @@ def work(root: str, owner: int, seconds: float, answers) -> None:
 
 def main(seconds: float = 60) -> dict[str, int]:
     """Counts; `wrong`, `lost` and `strays` must be 0."""
-    from dbp.runs.records import Store
+    from dbp.runs import Store
 
     # A forked process has torch already; eight that import it would spend a short test on that.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")

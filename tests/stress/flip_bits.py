@@ -2,8 +2,8 @@
 
     python tests/stress/flip_bits.py [FLIPS]      # 100 by default
 
-Records, checkpoints, committed weights and idx files by turns; one random bit each time, read as the library reads them.
-Prints how each flip was noticed, exits 1 if one was used.
+Records, the functions that made them, checkpoints, kept and committed weights and idx files by turns; one random bit each
+time, read as the library reads them. Prints how each flip was noticed, exits 1 if one was used.
 """
 
 import contextlib
@@ -20,12 +20,18 @@ from unittest import mock
 import torch
 
 from dbp import data
-from dbp.files import Checkpoint, Damaged
-from dbp.runs import weights
-from dbp.runs.records import Record, Store
+from dbp.data import mnist
+from dbp.files import Damaged, digest_of_tensors
+from dbp.runs import Store, weights
+from dbp.runs.checkpoints import Checkpoint
+from dbp.runs.fingerprint import changed, digest_of
+from dbp.runs.records import Need, Record
 
-RUN = Record("toy", {"lam": 0.1, "seed": 3}, "data", {"toy.run": "abc"}, {"clean": 0.9, "history": [0.1 + 0.2, 2.0]},
-             {"finished": "2026-01-01", "threads": 1})
+FUNCTIONS = {"toy.run": "0123456789ab", "toy.points": "ba9876543210"}
+TENSORS = {"weight": torch.linspace(-1, 1, 300), "bias": torch.zeros(7)}
+RUN = Record("toy", {"lam": 0.1, "seed": 3}, "data", (Need("below", "0123456789abcdef", "0" * 64),), digest_of(FUNCTIONS),
+             {"clean": 0.9, "history": [0.1 + 0.2, 2.0]}, {"finished": "2026-01-01", "threads": 1},
+             digest_of_tensors(TENSORS))
 
 
 def flip(path: Path, choose: random.Random) -> None:
@@ -37,19 +43,28 @@ def flip(path: Path, choose: random.Random) -> None:
 
 def record(folder: Path, choose: random.Random) -> str:
     store = Store(folder)
-    path = store.write(RUN)
+    path = store.write(RUN, FUNCTIONS)
     flip(path, choose)
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            found = store.read("toy", RUN.key)
-    except ValueError as error:
-        return f"error: {'names the file' if path.name in str(error) else 'no name'}"
+    before, told = path.read_bytes(), io.StringIO()
+    with contextlib.redirect_stderr(told):
+        found = store.read("toy", RUN.key)
     if found is not None:
         return "USED"
-    store.write(RUN)  # computed again
-    aside = bool(store.strays()) and path.name in told.getvalue()
-    return "named, set aside, written anew" if aside and store.read("toy", RUN.key) == RUN else "NOT NAMED"
+    named = path.name in told.getvalue() and path in store.strays() and path.read_bytes() == before
+    store.write(RUN, FUNCTIONS)  # made again
+    whole = store.read("toy", RUN.key) == RUN and store.strays() == []
+    return "named, counts as missing, replaced when it is made again" if named and whole else "NOT NAMED"
+
+
+def functions(folder: Path, choose: random.Random) -> str:
+    store = Store(folder)
+    store.write(RUN, FUNCTIONS)
+    (path,) = (folder / "code").iterdir()
+    flip(path, choose)
+    found = store.functions(RUN.code)
+    if found and changed(found, FUNCTIONS) == []:
+        return "in the name of a module, which messages show and nothing else reads"
+    return "counts as lost" if found == {} and store.read("toy", RUN.key) == RUN else "USED"
 
 
 def checkpoint(folder: Path, choose: random.Random) -> str:
@@ -66,8 +81,13 @@ def checkpoint(folder: Path, choose: random.Random) -> str:
     return "named, set aside, started afresh" if aside and state.path.name in told.getvalue() else "NOT NAMED"
 
 
+def kept(folder: Path, choose: random.Random) -> str:
+    flip(weights.keep(RUN, TENSORS, folder), choose)
+    return "counts as lost, so the network is trained again" if weights.kept(RUN, folder) is None else "USED"
+
+
 def committed(folder: Path, choose: random.Random) -> str:
-    path = weights.export(RUN, {"weight": torch.linspace(-1, 1, 300), "bias": torch.zeros(7)}, folder)
+    path = weights.export(RUN, TENSORS, folder)
     flip(path, choose)
     try:
         weights.committed(RUN, folder)
@@ -79,13 +99,13 @@ def committed(folder: Path, choose: random.Random) -> str:
 def idx(folder: Path, choose: random.Random) -> str:
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
-    for file in data.MNIST_FILES:
+    for file in mnist.FILES:
         head = struct.pack(">IIII", 0x803, 3, 28, 28) if "images" in file else struct.pack(">II", 0x801, 3)
         (raw / file).write_bytes(head + bytes(choose.randrange(10) for _ in range(3 * 784 if "images" in file else 3)))
-    published = {file: hashlib.md5((raw / file).read_bytes()).hexdigest() for file in data.MNIST_FILES}
+    published = {file: hashlib.md5((raw / file).read_bytes()).hexdigest() for file in mnist.FILES}
     damaged = raw / choose.choice(sorted(published))
     flip(damaged, choose)
-    with mock.patch.object(data, "MNIST_FILES", published):
+    with mock.patch.object(mnist, "FILES", published):
         try:
             data.load("mnist", source="full", root=folder)
         except ValueError as error:
@@ -93,7 +113,8 @@ def idx(folder: Path, choose: random.Random) -> str:
     return "USED"
 
 
-KINDS = {"record": record, "checkpoint": checkpoint, "committed weights": committed, "idx file": idx}
+KINDS = {"record": record, "functions": functions, "checkpoint": checkpoint, "kept weights": kept,
+         "committed weights": committed, "idx file": idx}
 
 
 def main(flips: int = 100) -> Counter:
@@ -107,7 +128,8 @@ def main(flips: int = 100) -> Counter:
 
 
 def wrong(found: Counter) -> int:
-    return sum(count for (_, how), count in found.items() if how.isupper() or how.startswith("error: no"))
+    """How many flips were used, or noticed without a word."""
+    return sum(count for (_, how), count in found.items() if how.isupper())
 
 
 if __name__ == "__main__":

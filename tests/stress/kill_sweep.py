@@ -48,15 +48,17 @@ class Sweep:
         }
         command = [sys.executable, str(UNIT / "toy_sweep.py"), *(["--needs"] if self.needs else []), str(self.jobs),
                    str(self.seeds), self.backend]
-        return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
-                                stderr=open(folder / "errors", "a"))
+        with open(folder / "errors", "a") as errors:
+            return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
+                                    stderr=errors)
 
 
-def main(kills: int = 50, sweep: Sweep = Sweep(), seed: int = 0) -> dict[str, int]:  # noqa: B008 (it is frozen)
+def main(kills: int = 50, sweep: Sweep | None = None) -> dict[str, int]:
     """Counts of what happened; `wrong` must be 0."""
+    sweep = sweep or Sweep()
     found = Counter(kills=0, sweeps=0, runs=0, records_seen_after_kills=0, resumed=0, interrupted_in_a_run=0,
                     unfinished_files=0, wrong=0)
-    choose = random.Random(seed)
+    choose = random.Random(0)
     with tempfile.TemporaryDirectory() as folder:
         quiet = Sweep(sweep.seeds, sweep.needs, jobs=1, pause=0.0)
         process = quiet.start(Path(folder) / "undisturbed")
@@ -139,7 +141,8 @@ def _log(folder: Path) -> list[str]:
 
 
 def _records(folder: Path) -> dict[str, bytes]:
-    return {f"{path.parent.name} {path.stem}": path.read_bytes() for path in (folder / "records").glob("toy*/[0-9a-f]*.json")}
+    paths = (folder / "records").glob("toy*/[0-9a-f]*.json")
+    return {f"{path.parent.name} {path.stem}": path.read_bytes() for path in paths}
 
 
 def _begun(recorded: dict[str, bytes]) -> list[str]:

@@ -18,9 +18,8 @@ from pathlib import Path
 
 import yaml
 
-from dbp import experiments, profiles
-from dbp.runs import sweep
-from dbp.runs.records import Store
+from dbp import profiles, runs
+from dbp.runs import Store
 
 MOST = 0.6
 
@@ -48,8 +47,7 @@ def by_command_line(jobs: int, profile: Path, store: Store) -> None:
 
 
 def by_running_workers(jobs: int, profile: Path, store: Store) -> None:
-    sweep.ensure(
-        experiments.get("l1_penalty"), profile, jobs=jobs, threads=1, only={"model": "C"}, progress=False, store=store)
+    runs.ensure("l1_penalty", profile, jobs=jobs, threads=1, only={"model": "C"}, progress=False, store=store)
 
 
 def seconds(way, jobs: int, profile: Path) -> float:
@@ -59,7 +57,7 @@ def seconds(way, jobs: int, profile: Path) -> float:
     way(jobs, profile, store)
     taken = time.perf_counter() - started
     threads = [record.provenance["threads"] for record in store.records("l1_penalty")]
-    planned = len(sweep.survey(experiments.get("l1_penalty"), profile, only={"model": "C"}, store=store))
+    planned = len(runs.survey("l1_penalty", profile, only={"model": "C"}, store=store))
     if threads != [1] * planned:
         raise RuntimeError(f"expected {planned} runs of one thread, but their threads are {threads}")
     return taken

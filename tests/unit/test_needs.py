@@ -9,7 +9,7 @@ import toy_experiment
 
 from dbp import runs
 from dbp.experiments import l1_adversarial_training, l1_penalty, worst_case
-from dbp.runs import RunsFailed, Store, ensure, survey, weights
+from dbp.runs import RunsFailed, Store, ensure, runner, survey, weights
 from dbp.runs.fingerprint import digest_of
 from dbp.runs.records import planned
 from dbp.runs.runner import make
@@ -112,6 +112,31 @@ def test_a_network_whose_file_is_gone_is_trained_again_and_says_so(store, toy, p
     assert results(after).equals(results(before)) and log()[made] == "0.0 0" and len(log()) == made + 2
     assert f"toy {network.key}: this machine's cache lacks its weights; trained again" in capfd.readouterr().err
     assert store.read("toy", network.key) == network  # the same weights, so the record stays
+
+
+def test_runs_on_a_network_that_comes_out_otherwise_are_all_made_again(store, toy, profile, log):
+    """Another machine's weights: the one run that was missing makes its finished neighbour stale on the way."""
+    before = ensure(toy_evaluation, profile, progress=False)
+    network = store.read("toy", planned(toy, toy.plan(profile)[0]).key)
+    elsewhere = dataclasses.replace(network, weights="e" * 64)
+    store.write(elsewhere, store.functions(network.code))
+    both = [record for record in store.records("toy_evaluation") if record.needs[0].key == network.key]
+    needs = (dataclasses.replace(both[0].needs[0], weights="e" * 64),)
+    store.write(dataclasses.replace(both[0], needs=needs), store.functions(both[0].code))
+    store.path("toy_evaluation", both[1].key).unlink()
+    made = len(log())
+    assert results(ensure(toy_evaluation, profile, progress=False)).equals(results(before))
+    assert len(log()) == made + 3 and store.read("toy", network.key).weights == network.weights
+
+
+def test_a_training_that_leaves_no_weights_the_second_time_does_not_replace_its_record(store, toy, profile, monkeypatch):
+    config = toy.plan(profile)[0]
+    record = dataclasses.replace(make(toy, config, store), weights="e" * 64)
+    store.write(record, store.functions(record.code))
+    monkeypatch.setattr(runner, "trained_tensors", lambda checkpoint: None)
+    with pytest.raises(RuntimeError, match="left no weights: its record stays"):
+        make(toy, config, store, network=True)
+    assert store.read("toy", record.key) == record
 
 
 def test_nothing_is_built_on_a_network_that_failed(store, toy, profile, log, monkeypatch):

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+import toy_evaluation
 
 from dbp.runs import ensure, refresh, survey
 from dbp.runs.fingerprint import digest_of
@@ -66,6 +67,33 @@ def test_refresh_leaves_the_runs_that_only_does_not_name(store, toy, profile):
     as_by_older_code(store, table["key"], "toy_experiment.points")
     assert refresh(toy, profile, only={"seed": 1}) == (1, 2)
     assert [state.status for state in survey(toy, profile)] == ["stale"] * 2 + ["done"] * 2
+
+
+def test_refresh_changes_nothing_if_the_weights_differ(store, toy, profile):
+    table = ensure(toy, profile, progress=False)
+    as_by_older_code(store, table["key"], "toy_experiment.points", weights="e" * 64)
+    with pytest.raises(ValueError, match="gives another weights under the new code"):
+        refresh(toy, profile)
+    assert {state.status for state in survey(toy, profile)} == {"stale"}
+
+
+def test_refresh_leaves_runs_alone_whose_networks_are_others_now(store, toy, profile, log):
+    ensure(toy_evaluation, profile, progress=False)
+    for record in store.records("toy_evaluation"):
+        functions = store.functions(record.code) | {"toy_evaluation.moved": "older"}
+        needs = (dataclasses.replace(record.needs[0], weights="e" * 64),)
+        store.write(dataclasses.replace(record, code=digest_of(functions), needs=needs), functions)
+    made = len(log())
+    assert refresh(toy_evaluation, profile) == (0, 0) and len(log()) == made
+
+
+def test_refresh_keeps_evaluations_on_the_networks_that_they_were_made_on(store, toy, profile):
+    ensure(toy_evaluation, profile, progress=False)
+    for record in store.records("toy_evaluation"):
+        functions = store.functions(record.code) | {"toy_evaluation.moved": "older"}
+        store.write(dataclasses.replace(record, code=digest_of(functions)), functions)
+    assert refresh(toy_evaluation, profile) == (1, 8)
+    assert {state.status for state in survey(toy_evaluation, profile)} == {"done"}
 
 
 def test_refresh_changes_nothing_if_a_measure_differs_in_the_last_bit(store, toy, profile):

@@ -25,8 +25,15 @@ def script(name):
 
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been():
-    found = script("kill_sweep").main(kills=5, seeds=4)
+    killing = script("kill_sweep")
+    found = killing.main(5, killing.Sweep(seeds=4))
     assert found["wrong"] == 0 and found["kills"] == 5 and found["interrupted_in_a_run"] >= 1
+
+
+def test_a_sweep_of_evaluations_that_is_killed_ends_as_if_nothing_had_been():
+    killing = script("kill_sweep")
+    found = killing.main(3, killing.Sweep(seeds=2, needs=True, jobs=1))
+    assert found["wrong"] == 0 and found["kills"] == 3 and found["runs"] >= 12
 
 
 def test_eight_processes_share_a_store():
@@ -38,8 +45,8 @@ def test_eight_processes_share_a_store():
 
 def test_no_flipped_bit_is_used():
     flips = script("flip_bits")
-    found = flips.main(20)
-    assert flips.wrong(found) == 0 and sum(found.values()) == 20 and len({kind for kind, _ in found}) == 4
+    found = flips.main(24)
+    assert flips.wrong(found) == 0 and sum(found.values()) == 24 and {kind for kind, _ in found} == set(flips.KINDS)
 
 
 def test_two_workers_are_timed_by_a_command_that_the_command_line_knows(tmp_path):

@@ -15,8 +15,8 @@ import torch
 from dbp import data
 from dbp.files import Unwritable
 from dbp.runs import RunsFailed, Store, ensure, overview, survey, sweep, weights
-from dbp.runs.checkpoints import Checkpoint, checkpoint_of, lock
-from dbp.runs.records import Record, planned
+from dbp.runs.checkpoints import Checkpoint, checkpoint_of, is_locked, lock
+from dbp.runs.records import NOT_ON_DISK, Record, planned
 from dbp.runs.status import seconds_left
 
 
@@ -242,6 +242,56 @@ def test_a_claim_is_waited_for(store):
         order.append("first")
     waiting.join(10)
     assert order == ["first", "second"]
+
+
+def test_a_lock_that_its_holder_deleted_is_not_taken_for_one(store):
+    """Who waited for the first holder must hold the file that a third one looks at."""
+    held = threading.Event()
+
+    def second():
+        with lock("toy", "0" * 16):
+            held.set()
+            time.sleep(0.3)
+
+    with lock("toy", "0" * 16):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        time.sleep(0.2)
+    assert held.wait(10) and is_locked("toy", "0" * 16)
+    waiting.join(10)
+    assert not is_locked("toy", "0" * 16)
+
+
+def test_checkpoint_of_a_run_that_is_being_made_again_is_not_pruned(store, toy, profile):
+    table = ensure(toy, profile, progress=False)
+    state = checkpoint_of("toy", table["key"][0])
+    state.save({"model.a": torch.zeros(1)}, {})
+    with lock("toy", table["key"][0]):
+        ensure(toy, profile, progress=False)
+        assert state.path.exists()
+
+
+def test_cache_that_cannot_be_written_stops_the_sweep_at_the_first_run(store, toy, profile, log, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    with pytest.raises(Unwritable, match="cannot write .*cache/running/toy/[0-9a-f]{16}.lock"):
+        ensure(toy, profile, progress=False)
+    assert log() == []
+
+
+def test_data_that_are_not_on_disk_are_loaded_before_anything_is_named(store, toy, profile, monkeypatch):
+    loaded, known = [], data.known_fingerprint
+
+    def fingerprint(name, source):
+        if not loaded:
+            raise FileNotFoundError(f"{name} is not on disk")
+        return known(name, source)
+
+    monkeypatch.setattr(data, "known_fingerprint", fingerprint)
+    monkeypatch.setattr(data, "load", lambda name, source: loaded.append((name, source)))
+    assert survey(toy, profile)[0].planned.data == NOT_ON_DISK
+    table = ensure(toy, profile, progress=False)
+    assert loaded == [("mnist", "embedded")] and len(table) == 4
+    assert {record.data for record in store.records("toy")} == {known("mnist", "embedded")}
 
 
 def _with(states, seconds, **provenance):

@@ -1,5 +1,6 @@
-"""DRAW (Gregor et al. 2015; P1 Eq. (5)-(7)): an autoencoder that paints its reconstruction in T steps.
+"""DRAW (Gregor et al. 2015; P1 Eq. (5)-(6)): an autoencoder that paints its reconstruction in T steps.
 
+The KL divergence of its codes, P1 Eq. (7), is `dbp.models.vae.kl_divergence`, as for every autoencoder here.
 Sizes as of Gondim-Ribeiro et al. (2018): LSTMs of 256 units, 32 latents a step, a window of 12 x 12. The recurrent cells
 are written out: cuDNN's fused ones cannot be differentiated twice.
 """

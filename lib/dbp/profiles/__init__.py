@@ -164,7 +164,7 @@ class AdversarialExamplesScale:
 
 @dataclass(frozen=True)
 class Profile:
-    """One scale for everything: a section for each experiment."""
+    """One scale for everything: a section for each experiment with a scale of its own, and for the live cells of pages."""
 
     name: str
     description: str

@@ -1,14 +1,19 @@
-"""Where was I? The state of a training that may be stopped, and the lock that keeps two processes from making one run."""
+"""Where was I? The file of a training that may be stopped, and the lock that keeps two processes from making one run.
 
+What is put into the file after every epoch, and how a training goes on from it, is in `dbp.training.loop`.
+"""
+
+import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from torch import Tensor
 
-from dbp.files import Damaged, cache_folder, read_tensors, set_aside, write_tensors
+from dbp.files import Damaged, Unwritable, cache_folder, read_tensors, set_aside, write_tensors
 
 
 @dataclass(frozen=True)
@@ -56,26 +61,35 @@ def checkpoint_of(experiment: str, key: str, code: str = "", cache: Path | None 
     return Checkpoint((cache or cache_folder()) / "checkpoints" / experiment / f"{key}.safetensors", code)
 
 
+def prune(experiment: str, key: str) -> None:
+    """Delete what a process left that was killed after it had written the record and before it deleted the checkpoint.
+
+    Nothing is deleted while a process of this machine is making the run, be it again for its weights.
+    """
+    checkpoint = checkpoint_of(experiment, key)
+    if checkpoint.path.exists() and not is_locked(experiment, key):
+        with lock(experiment, key):
+            checkpoint.delete()
+
+
 @contextmanager
 def lock(experiment: str, key: str, cache: Path | None = None) -> Iterator[None]:
     """Hold a run for this process, waiting while another process of this machine holds it.
 
     The lock is the system's own, so a killed process leaves none behind. Where there are no such locks (Windows, some
     network drives) nothing is held: two sweeps may then make the same run twice, with the same result.
+
+    Raises:
+        dbp.files.Unwritable: the cache folder cannot be written.
     """
     path = _lock_path(experiment, key, cache)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except (ImportError, OSError):
-            pass
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    file = _locked(path)
+    try:
+        yield
+    finally:
+        with suppress(OSError):  # Windows deletes no open file
+            path.unlink()
+        file.close()
 
 
 def is_locked(experiment: str, key: str) -> bool:
@@ -90,6 +104,28 @@ def is_locked(experiment: str, key: str) -> bool:
     except (ImportError, OSError):
         return False
     return False
+
+
+def _locked(path: Path) -> TextIO:
+    """The lock's file, open and held."""
+    while True:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = open(path, "w")
+        except OSError as error:
+            raise Unwritable(f"cannot write {path}: {error.strerror}") from error
+        try:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # While we waited, its holder may have deleted it and another process made a new one: that one counts then.
+            if os.path.exists(path) and os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+                return file
+        except FileNotFoundError:
+            pass
+        except (ImportError, OSError):
+            return file
+        file.close()
 
 
 def _lock_path(experiment: str, key: str, cache: Path | None = None) -> Path:

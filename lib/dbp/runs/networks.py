@@ -1,13 +1,17 @@
-"""Which trained network? That of a finished run, by the fields of its configuration."""
+"""Which trained network, for a page? That of a finished run, by the fields of its configuration.
+
+The networks that a run builds on are found by `dbp.runs.runner.networks_for`.
+"""
 
 from types import ModuleType
 
 from torch import nn
 
 from dbp import profiles
+from dbp.files import Damaged
 from dbp.runs import weights
 from dbp.runs.records import module_of
-from dbp.runs.status import state_of
+from dbp.runs.status import select, state_of
 from dbp.runs.store import Store
 
 
@@ -24,18 +28,21 @@ def trained(experiment: str | ModuleType, profile="laptop", *, store: Store | No
         The network, in evaluation mode, on the CPU.
 
     Raises:
-        LookupError: no planned run has these fields, or it was not run.
+        ValueError: a field that the configuration does not have, values that no planned run has, or an experiment that
+            trains nothing.
+        LookupError: the run was not made.
         FileNotFoundError: its weights were kept nowhere.
     """
     module, store = module_of(experiment), store or Store()
-    plan = module.plan(profiles.load(profile))
-    config = next((c for c in plan if all(getattr(c, name) == value for name, value in fields.items())), None)
-    record = config and state_of(module, config, store).record
+    if not hasattr(module, "network"):
+        raise ValueError(f"{module.NAME} trains no network")
+    config = select(module, module.plan(profiles.load(profile)), fields)[0]
+    record = state_of(module, config, store).record
     if record is None:
-        raise LookupError(f"no run with {fields}: `dbp run {module.NAME}` makes those of a profile")
+        raise LookupError(f"no finished run with {fields}: `dbp run {module.NAME}` makes those of a profile")
     try:
         tensors = weights.committed(record)
-    except FileNotFoundError:
+    except (FileNotFoundError, Damaged):  # none, or of the run as it was before it was made again
         tensors = weights.kept(record)
         if tensors is None:
             raise

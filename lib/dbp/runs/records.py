@@ -1,7 +1,8 @@
 """What is a record? One finished run: what was run, on what, by which code, and what came out.
 
 A run is named by its experiment, its configuration, its data and what it builds on. The name lasts: it does not change when
-code does. The code is kept beside it, by its digest, so that a record made by other code than today's can be told (*stale*).
+code does. The code is kept beside it, by its digest, so that a record made by other code than today's can be told: it is *stale*, and
+`dbp.runs.status` says so.
 """
 
 import dataclasses
@@ -16,6 +17,9 @@ from dbp.files import Damaged
 from dbp.runs.fingerprint import code_of, digest_of
 
 SCHEMA = 2
+
+# The fingerprint of data that have to be downloaded before anything can be known of them: CelebA and SVHN.
+NOT_ON_DISK = "not on disk"
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,14 @@ def functions_of(experiment: ModuleType, config) -> dict[str, str]:
 
 
 def planned(experiment: ModuleType, config) -> Record:
-    """The record that a run of this configuration will have, without measures: its key is known beforehand."""
+    """The record that a run of this configuration will have, without measures: its key is known beforehand.
+
+    Only where the data are `NOT_ON_DISK` is it not: then no record is found, and none is written under this key.
+    """
     try:
         fingerprint = data.known_fingerprint(config.dataset, config.source)
-    except FileNotFoundError:  # of CelebA and SVHN nothing is known before they are on disk: a plan can still be shown
-        fingerprint = "not on disk"
+    except FileNotFoundError:  # a plan can still be shown; `dbp.runs.ensure` downloads first
+        fingerprint = NOT_ON_DISK
     upstream = needs_of(experiment, config)
     needs = tuple(Need(module.NAME, planned(module, settings).key, None) for module, settings in upstream)
     code = digest_of(functions_of(experiment, config))

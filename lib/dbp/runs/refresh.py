@@ -2,12 +2,16 @@
 
 import dataclasses
 import json
+import tempfile
+from pathlib import Path
 from types import ModuleType
 
+from dbp.files import digest_of_tensors
+from dbp.runs.checkpoints import Checkpoint, lock
 from dbp.runs.fingerprint import changed
-from dbp.runs.records import functions_of, module_of
-from dbp.runs.runner import networks_for
-from dbp.runs.status import State, survey
+from dbp.runs.records import functions_of, module_of, needs_of
+from dbp.runs.runner import networks_for, threads, trained_tensors
+from dbp.runs.status import State, state_of, survey
 from dbp.runs.store import Store
 
 
@@ -17,9 +21,9 @@ def refresh(
     """Keep records that a change of the code has made stale without changing their results.
 
     Stale runs are grouped by what has changed in their code since they were recorded. Of each group a sample, spread evenly,
-    is run again and must give the same measures to the bit. Only if every sample agrees are the records marked as made by
-    today's code, with a line in their provenance; otherwise nothing is changed. Runs that are stale because a network they
-    build on was trained anew are left alone: they have to be run again.
+    is run again and must give the same measures, and the same weights where it trains, to the bit. Only if every sample
+    agrees are the records marked as made by today's code, with a line in their provenance; otherwise they stay as they are.
+    Runs whose networks are missing or were trained anew are left alone: they have to be made again.
 
     Args:
         experiment: its name or its module.
@@ -37,38 +41,48 @@ def refresh(
     module, store = module_of(experiment), store or Store()
     groups: dict[tuple, list[State]] = {}
     for state in survey(module, profile, only=only, store=store):
-        if state.older is not None and state.older.code != state.planned.code:
+        if state.older is not None and state.older.code != state.planned.code and _on_current_networks(module, state, store):
             groups.setdefault((state.older.code, state.planned.code), []).append(state)
     rerun = {group: _sample_agrees(module, states, sample, store) for group, states in groups.items()}
     for group, states in groups.items():
         for state in states:
-            now, before = functions_of(module, state.config), store.functions(group[0])
-            note = {"from": group[0], "changed": changed(before, now), "rerun": rerun[group], "of": len(states)}
-            provenance = {**state.older.provenance, "refreshed": note}
-            store.write(dataclasses.replace(state.older, code=state.planned.code, provenance=provenance), now)
+            _mark(module, state, {"from": group[0], "rerun": rerun[group], "of": len(states)}, store)
     return sum(rerun.values()), sum(map(len, groups.values()))
+
+
+def _on_current_networks(module: ModuleType, state: State, store: Store) -> bool:
+    upstream = [state_of(*need, store).record for need in needs_of(module, state.config)]
+    return [need.weights for need in state.older.needs] == [record and record.weights for record in upstream]
 
 
 def _sample_agrees(module: ModuleType, states: list[State], sample: int, store: Store) -> int:
     """Run a sample again, as `refresh` says; how many it was."""
     again = states[:: max(1, len(states) // sample)][:sample]
     for state in again:
-        measures = _run_again(module, state, store)
-        before = state.older.measures
+        before, (measures, weights) = state.older.measures, _run_again(module, state, store)
         differs = [name for name in before.keys() | measures.keys() if measures.get(name) != before.get(name)]
+        differs += ["weights"] if state.older.weights not in (None, weights) else []
         if differs:
-            raise ValueError(f"{state.older.key} gives another {min(differs)} under the new code: run the stale ones again")
+            first = min(differs)
+            raise ValueError(f"{state.older.key} gives another {first} under the new code: run the stale ones again")
     return len(again)
 
 
-def _run_again(module: ModuleType, state: State, store: Store) -> dict:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(state.older.provenance.get("threads", 1))
-    try:
+def _run_again(module: ModuleType, state: State, store: Store) -> tuple[dict, str | None]:
+    """The measures of a run, and the sha256 of the weights that it trained, from a state that is kept nowhere."""
+    with threads(state.older.provenance.get("threads", 1)), tempfile.TemporaryDirectory() as folder:
         networks = [model for _, model in networks_for(module, state.config, store)]
-        options = {"networks": networks} if networks else {}
-        return json.loads(json.dumps(module.run(state.config, **options)))
-    finally:
-        torch.set_num_threads(before)
+        checkpoint = Checkpoint(Path(folder) / "state.safetensors")
+        measures = module.run(state.config, checkpoint=checkpoint, **({"networks": networks} if networks else {}))
+        tensors = trained_tensors(checkpoint)
+    return json.loads(json.dumps(measures)), digest_of_tensors(tensors) if tensors else None
+
+
+def _mark(module: ModuleType, state: State, note: dict, store: Store) -> None:
+    """Write that a record is what today's code gives, unless a sweep has made it anew meanwhile."""
+    functions, before = functions_of(module, state.config), store.functions(state.older.code)
+    note = note | {"changed": changed(before, functions)}
+    with lock(state.older.experiment, state.older.key):
+        if store.read(state.older.experiment, state.older.key) == state.older:
+            provenance = {**state.older.provenance, "refreshed": note}
+            store.write(dataclasses.replace(state.older, code=state.planned.code, provenance=provenance), functions)

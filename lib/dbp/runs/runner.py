@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +22,8 @@ from dbp.runs.store import Store
 def make(module: ModuleType, config, store: Store, cache: Path | None = None, *, network: bool = False) -> Record:
     """The record of a run: the one in the store, if it is what running again would give; else by running it.
 
+    A run that is made again replaces its record, unless it gives the same measures and weights.
+
     Args:
         module: of the experiment.
         config: of the run.
@@ -33,10 +37,9 @@ def make(module: ModuleType, config, store: Store, cache: Path | None = None, *,
     plan = planned(module, config)
     with lock(plan.experiment, plan.key, cache):
         found = state_of(module, config, store).record
-        if found is not None and not (network and weights.kept(found, cache) is None):
-            checkpoint_of(plan.experiment, plan.key, cache=cache).delete()  # a process killed between the two left it behind
-            return found
         if found is not None:
+            if not network or weights.kept(found, cache) is not None:
+                return found
             print(f"{plan.experiment} {plan.key}: this machine's cache lacks its weights; trained again", file=sys.stderr)
         return _run(module, config, plan, found, store, cache)
 
@@ -61,16 +64,19 @@ def networks_for(module: ModuleType, config, store: Store, cache: Path | None = 
 def _run(module: ModuleType, config, plan: Record, found: Record | None, store: Store, cache: Path | None) -> Record:
     built_on = networks_for(module, config, store, cache)
     clock, checkpoint = Clock(), checkpoint_of(plan.experiment, plan.key, plan.code, cache)
-    resumed = {"resumed": True} if checkpoint.path.exists() else {}
+    resumed = {"resumed": True} if checkpoint.load() else {}
+    if not resumed:
+        checkpoint.delete()
     options = {"networks": [model for _, model in built_on]} if built_on else {}
     measures = module.run(config, checkpoint=checkpoint, **options)
-    tensors = _trained(checkpoint)
+    tensors = trained_tensors(checkpoint)
     record = dataclasses.replace(
         plan, needs=tuple(need for need, _ in built_on), measures=measures, provenance=clock.provenance() | resumed,
         weights=digest_of_tensors(tensors) if tensors else None)
     if tensors:
         weights.keep(record, tensors, cache)
-    # Trained again only for its weights: where they are the same, the record stays as it was.
+    elif found is not None and found.weights:
+        raise RuntimeError(f"{plan.experiment} {plan.key} was trained again and left no weights: its record stays")
     if found is None or found.weights != record.weights or found.measures != json.loads(json.dumps(measures)):
         store.write(record, functions_of(module, config))
         found = record
@@ -78,8 +84,21 @@ def _run(module: ModuleType, config, plan: Record, found: Record | None, store: 
     return found
 
 
-def _trained(checkpoint: Checkpoint) -> dict | None:
-    """The weights in the last state of a training; None where nothing was trained."""
+def trained_tensors(checkpoint: Checkpoint) -> dict | None:
+    """The weights in the last state that `dbp.training.loop` left; None where nothing was trained."""
     state = checkpoint.load()
     prefix = "model."
     return state and {name[len(prefix):]: tensor for name, tensor in state[0].items() if name.startswith(prefix)}
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch compute with so many threads, and as before afterwards."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,13 +1,12 @@
 """Where does every planned run stand? Done, running, failed, stale or missing, and how long the rest will take."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
 from dbp import profiles
 from dbp.runs.checkpoints import is_locked
 from dbp.runs.fingerprint import changed
-from dbp.runs.records import Need, Record, all_fields, functions_of, module_of, needs_of, planned
+from dbp.runs.records import Record, all_fields, functions_of, module_of, needs_of, planned
 from dbp.runs.store import Store
 from dbp.spelling import nearest
 
@@ -76,23 +75,16 @@ def state_of(module: ModuleType, config, store: Store, seen: dict[str, State] | 
     return seen[plan.key]
 
 
-def networks_of(upstream: Iterable[State]) -> tuple[Need, ...] | None:
-    """The networks of finished runs as a record names them; None where one of them is not finished."""
-    records = [state.record for state in upstream]
-    if any(record is None for record in records):
-        return None
-    return tuple(Need(record.experiment, record.key, record.weights) for record in records)
-
-
 def seconds_left(states: list[State], jobs: int = 1) -> float | None:
     """Estimated wall seconds for what is not done, from the records' own times: None if there is no record to go by.
 
     A run that is missing is taken to last as long as the mean of the finished ones with the same model, else of all.
-    Runs that were resumed know only their last part and count only where there are no others.
+    Runs that were resumed know only their last part and count only where there are no others. Networks that have to be
+    trained first are not counted.
     """
-    done = [s for s in states if s.record or s.older]
-    done = [s for s in done if not (s.record or s.older).provenance.get("resumed")] or done
-    times = [(_model(s), (s.record or s.older).provenance["wall_seconds"]) for s in done]
+    made = [(_model(state), (state.record or state.older).provenance) for state in states if state.record or state.older]
+    made = [(model, provenance) for model, provenance in made if not provenance.get("resumed")] or made
+    times = [(model, provenance["wall_seconds"]) for model, provenance in made]
     if not times:
         return None
     total = 0.0

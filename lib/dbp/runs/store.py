@@ -52,7 +52,7 @@ class Store:
             raise ValueError(f"functions must have the digest {record.code}, but have {digest_of(functions)}")
         failed = record.status == "failed"
         path, body = self.path(record.experiment, record.key, failed), encode(record)
-        if not self._code_path(record.code).is_file():
+        if self.functions(record.code) != functions:  # not there yet, or damaged
             write_bytes(self._code_path(record.code), (json.dumps(functions, indent=0, sort_keys=True) + "\n").encode())
         write_bytes(path, body)
         if not failed:
@@ -97,7 +97,7 @@ class Store:
                 functions = json.loads(path.read_bytes())
                 if digest_of(functions) == digest:
                     return functions
-            except (FileNotFoundError, ValueError, AttributeError, TypeError):
+            except (OSError, ValueError, AttributeError, TypeError):
                 continue
         return {}
 
@@ -121,12 +121,18 @@ class Store:
         return Path(self.root) / CODE / f"{digest}{SUFFIX}"
 
 
+def checkout_folder() -> Path | None:
+    """The checkout that the package lies in, if it lies in one."""
+    folder = Path(__file__).resolve().parents[3]
+    return folder if (folder / "pyproject.toml").is_file() else None
+
+
 def default_root() -> Path:
     """The folder of records: see `Store`."""
     if os.environ.get("DBP_RECORDS"):
         return Path(os.environ["DBP_RECORDS"])
-    checkout = Path(__file__).resolve().parents[3]
-    if (checkout / "pyproject.toml").is_file() and (checkout / "records").is_dir():
+    checkout = checkout_folder()
+    if checkout and (checkout / "records").is_dir():
         return checkout / "records"
     import platformdirs
 

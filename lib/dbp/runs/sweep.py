@@ -20,10 +20,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from dbp.files import Unwritable, cache_folder
+from dbp import data
+from dbp.files import Unwritable, cache_folder, one_line
 from dbp.runs import weights
-from dbp.runs.checkpoints import checkpoint_of
-from dbp.runs.records import functions_of, module_of, needs_of, planned
+from dbp.runs.checkpoints import prune
+from dbp.runs.provenance import Clock
+from dbp.runs.records import NOT_ON_DISK, functions_of, module_of, needs_of, planned
+from dbp.runs.runner import make
+from dbp.runs.runner import threads as with_threads
 from dbp.runs.status import State, state_of, survey
 from dbp.runs.store import Store
 from dbp.runs.table import table
@@ -80,32 +84,47 @@ def ensure(
     if backend not in BACKENDS:
         raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, but is {backend!r}")
     module, store = module_of(experiment), store or Store()
-    states = survey(module, profile, only=only, store=store)
+    states = _survey_with_data(module, profile, only, store)
     for state in states:
-        if state.record is not None:  # a process killed between the two left it behind
-            checkpoint_of(module.NAME, state.planned.key).delete()
-    missing = [(module, state) for state in states if state.record is None]
+        if state.record is not None:
+            prune(module.NAME, state.planned.key)
+    if all(state.record is not None for state in states):
+        return table([state.record for state in states], store)
     compute = _Sweep(store, jobs, backend, address, threads, progress)
-    failed = [outcome for stage in _upstream(missing, store) for outcome in compute(stage, networks=True)]
-    failed += compute(missing)
+    failed = [outcome for stage in _upstream(module, states, store) for outcome in compute(stage, networks=True)]
+    # A network that was trained anew, with other weights, has made finished runs on top of it stale: look again.
+    states = survey(module, profile, only=only, store=store)
+    failed += compute([(module, state) for state in states if state.record is None])
     if failed:
         first = failed[0]
         raise RunsFailed(f"{len(failed)} runs failed, first {first.experiment} {first.key}: {first.error}")
-    if missing:
-        states = survey(module, profile, only=only, store=store)
-    return table([state.record for state in states if state.record is not None], store)
+    states = survey(module, profile, only=only, store=store)
+    left = next((state for state in states if state.record is None), None)
+    if left is not None:  # changed under our hands: by another sweep, or by an edit of the code
+        raise RunsFailed(f"{module.NAME} {left.planned.key} is {left.status} again: {left.reason or 'call again'}")
+    return table([state.record for state in states], store)
 
 
-def _upstream(missing: list[tuple[ModuleType, State]], store: Store) -> list[list[tuple[ModuleType, State]]]:
+def _survey_with_data(module: ModuleType, profile, only: dict | None, store: Store) -> list[State]:
+    """The states of all runs; data sets that are not on disk are downloaded first, since keys depend on their content."""
+    states = survey(module, profile, only=only, store=store)
+    absent = {(s.config.dataset, s.config.source) for s in states if s.planned.data == NOT_ON_DISK}
+    for name, source in sorted(absent):
+        data.load(name, source)
+    return survey(module, profile, only=only, store=store) if absent else states
+
+
+def _upstream(module: ModuleType, states: list[State], store: Store) -> list[list[tuple[ModuleType, State]]]:
     """The runs whose networks the missing ones need and that have to be made first, each once, the deepest first."""
     needed: dict[str, tuple[ModuleType, State]] = {}
-    for module, state in missing:
-        for upstream, config in needs_of(module, state.config):
+    for state in states:
+        for upstream, config in needs_of(module, state.config) if state.record is None else ():
             before = state_of(upstream, config, store)
-            if before.record is None or not weights.is_kept(before.record):
+            if before.record is None or weights.kept(before.record) is None:
                 needed[before.planned.key] = upstream, before
-    stage = list(needed.values())
-    return [*_upstream(stage, store), stage] if stage else []
+    deeper = [stage for upstream, state in needed.values()
+              for stage in _upstream(upstream, [dataclasses.replace(state, record=None)], store)]
+    return [*deeper, list(needed.values())] if needed else []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -190,22 +209,12 @@ def _run_one(
     if os.getppid() == caller:  # Ctrl-C reaches every process of a terminal; the caller ends its workers by itself
         with suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-
     module, store = importlib.import_module(name), Store(Path(root))
-    with _ALONE:
-        before = torch.get_num_threads()
-        torch.set_num_threads(threads)
-        try:
-            return _attempt(module, config, key, store, Path(cache), network)
-        finally:
-            torch.set_num_threads(before)
+    with _ALONE, with_threads(threads):
+        return _attempt(module, config, key, store, Path(cache), network)
 
 
 def _attempt(module: ModuleType, config, key: str, store: Store, cache: Path, network: bool) -> Outcome:
-    from dbp.runs.provenance import Clock
-    from dbp.runs.runner import make
-
     plan, clock = planned(module, config), Clock()
     if plan.key != key:
         error = f"this worker has another version than the caller (its key is {plan.key}): install the same one"
@@ -217,7 +226,7 @@ def _attempt(module: ModuleType, config, key: str, store: Store, cache: Path, ne
         except Unwritable:
             raise
         except Exception as caught:
-            error = " ".join(f"{type(caught).__name__}: {caught}".split())
+            error = one_line(caught)
             failure = dataclasses.replace(
                 plan, measures={"error": traceback.format_exc()}, provenance=clock.provenance(), status="failed")
             store.write(failure, functions_of(module, config))

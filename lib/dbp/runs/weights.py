@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from dbp.files import Damaged, cache_folder, digest_of_tensors, read_tensors, write_tensors
 from dbp.runs.records import Record, canonical
+from dbp.runs.store import checkout_folder
 
 # A repository that people clone stays small: bytes of one file, and of all together.
 LARGEST_FILE = 4_000_000
@@ -36,11 +37,6 @@ def kept(record: Record, cache: Path | None = None) -> dict[str, Tensor] | None:
     except (FileNotFoundError, Damaged):
         return None
     return tensors if digest_of_tensors(tensors) == record.weights else None
-
-
-def is_kept(record: Record, cache: Path | None = None) -> bool:
-    """Whether the cache holds weights of the run, without reading them through."""
-    return record.weights is not None and _cached(record.experiment, record.key, cache).is_file()
 
 
 def load_into(model: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
@@ -97,8 +93,8 @@ def committed(record: Record, folder: Path | None = None) -> dict[str, Tensor]:
 
 def committed_folder() -> Path:
     """`weights/` of the checkout that the package lies in, else what came with the package."""
-    checkout = Path(__file__).resolve().parents[3]
-    return checkout / "weights" if (checkout / "pyproject.toml").is_file() else Path(__file__).parents[1] / "_weights"
+    checkout = checkout_folder()
+    return checkout / "weights" if checkout else Path(__file__).parents[1] / "_weights"
 
 
 def _meta(record: Record) -> dict:

@@ -1,4 +1,8 @@
-"""How is an epoch run, kept and taken up again? What the trainings of classifiers and of autoencoders share."""
+"""How is an epoch run, kept and taken up again? What the trainings of classifiers and of autoencoders share.
+
+After every epoch the weights, the optimiser's and the generator's state go into a checkpoint (`dbp.runs.checkpoints`); a
+training that was killed goes on from there, in `_resume`, to the same result as one that was not.
+"""
 
 import math
 from collections.abc import Callable

@@ -41,10 +41,10 @@ def penalised_cross_entropy(
     """P2 Eq. (3); with adversarial copies P2 Section 4.2, both under the same labels.
 
     Args:
-        lam: weight of the penalty, in nats per `reduction` of it; at 0 the four that follow say nothing.
+        lam: weight of the penalty, in nats per `reduction` of it; at 0 the four that follow are ignored.
         penalty: "exact" or "one_row" (Eq. (3)), "summed" (the footnote of Section 4.2), see `dbp.penalties.jacobian_l1`;
             or "loss_gradient_l1" (Simon-Gabriel et al. 2018).
-        outputs: whose Jacobian: of the "softmax" probabilities or of the "logits".
+        outputs: whose Jacobian: of the "softmax" probabilities or of the "logits"; ignored for "loss_gradient_l1".
         reduction: "sum" as printed; "mean" divides by the number of absolute values that are added up, C * D for a Jacobian.
         points: where the penalty is taken: on the "clean" images, on their "adversarial" copies or on "both".
         label_smoothing: share of the label that is spread over all classes (P2 Section 4.1).
@@ -98,6 +98,8 @@ def autoencoder_terms(
 ) -> dict[str, Tensor]:
     """The terms of P1 Eq. (10)-(12) for a batch, with one sample of the code an image (Algorithms 1 and 2).
 
+    When the penalty's turn comes, P1 Eq. (12), is decided in `dbp.training.fit.fit_autoencoder`.
+
     Args:
         model: an autoencoder, see `dbp.models.vae.Autoencoder`.
         x: images, [B, channels, height, width].
@@ -117,7 +119,7 @@ def autoencoder_terms(
     out = model(seen, torch.randn(len(x), model.latents, generator=generator).to(x))
     target = x if settings.target == "attached" else x.detach()
     loss = model.likelihood(out.logits, target)  # L_rec of P1 Eq. (10)   [B]
-    terms = {"reconstruction": loss, "kl": settings.lam1 * kl_divergence(out.mu, out.logvar)}
+    terms = {"reconstruction": loss, "kl": settings.lam1 * kl_divergence(out.mu, out.logvar)}  # Eq. (4), (7)
     if penalised:
         scale = x[0].numel() if settings.reduction == "mean" else 1
         terms["penalty"] = settings.lam2 * penalties.loss_gradient_l2(loss / scale, x)  # P1 Eq. (10), its third term

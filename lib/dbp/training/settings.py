@@ -67,7 +67,7 @@ class AutoencoderTraining:
         batch_size: images a step.
         learning_rate: of Adam.
         lam1: weight of the KL divergence.
-        lam2: weight of the penalty ||d L_rec / d x||_2^2. Its unit is squared pixels a nat if the penalised loss is the
+        lam2: weight of the penalty ||d L_rec / d x||_2^2. Its unit is pixels squared over nats if the penalised loss is the
             "sum" over pixels. If it is their "mean", the penalty is smaller by the square of the number of pixels, and
             the same lam2 weighs that much less.
         target: the loss depends on x twice, through the encoder and as what is to be reproduced. "attached" differentiates
