@@ -1,8 +1,10 @@
-"""How is it measured? Accuracy, the size of a Jacobian, reconstruction, and three readings of an autoencoder's gradient."""
+"""How is it measured? Accuracy, the size of a Jacobian, reconstruction, readings of an autoencoder's gradient, AUDDC."""
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -142,3 +144,113 @@ def autoencoder_gradients(
             norms.append(jacobian_frobenius2(image, images, projections, generator).sqrt())
             parts.append(torch.stack(norms).detach())
     return dict(zip(("whole", "encoder_path", "jacobian"), torch.cat(parts, 1), strict=True))
+
+
+@dataclass(frozen=True)
+class DistortionCurves:
+    """How near reconstructions come to their targets, over how much the images were changed, for P pairs and L attacks each.
+
+    Attributes:
+        distortion: ||x_adv - x|| / ||target - x||, [P, L].
+        distance: (||rec(x_adv) - target|| - t) / (o - t), [P, L]: 1 where the reconstruction is as far from the target as
+            that of x itself (o), 0 where it is as near as that of the target itself (t).
+        gap: o - t, in units of the pixel range, [P].
+    """
+
+    distortion: Tensor
+    distance: Tensor
+    gap: Tensor
+
+    def collapsed(self, margin: float = 0.1) -> Tensor:
+        """Pairs whose distance has lost its meaning: rec(x) is hardly farther from the target than rec(target) is.
+
+        Args:
+            margin: how much farther it has to be, L2 norm, in units of the pixel range.
+
+        Returns:
+            bool, [P].
+        """
+        return self.gap <= margin
+
+
+def distortion_curves(autoencoder, x: Tensor, target: Tensor, x_adv: Tensor, *, batch_size: int = 500) -> DistortionCurves:
+    """The distortion-distortion curves of Gondim-Ribeiro et al. (2018), as their code draws them, from the mean code.
+
+    Args:
+        autoencoder: see `dbp.models.vae.Autoencoder`.
+        x, target: images, [P, channels, height, width] each.
+        x_adv: attacked images, [P, L, channels, height, width].
+        batch_size: images at once.
+
+    Raises:
+        ValueError: the shapes do not fit, or a pair is twice the same image.
+    """
+    if target.shape != x.shape or x_adv.shape[:1] != x.shape[:1] or x_adv.shape[2:] != x.shape[1:]:
+        shapes = f"{list(x.shape)}, {list(target.shape)} and {list(x_adv.shape)}"
+        raise ValueError(f"x, target and x_adv must be [P, ...], [P, ...] and [P, L, ...], but have the shapes {shapes}")
+    whole = (target - x).flatten(1).norm(dim=1)
+    if bool((whole == 0).any()):
+        raise ValueError(f"target must differ from x, but pair {int((whole == 0).nonzero()[0])} is twice the same image")
+
+    def to_target(images: Tensor) -> Tensor:
+        goals = target.repeat_interleave(len(images) // len(target), 0)
+        with torch.no_grad():
+            pairs = zip(images.split(batch_size), goals.split(batch_size), strict=True)
+            return torch.cat([(autoencoder.reconstruct(a) - b).flatten(1).norm(dim=1) for a, b in pairs])
+
+    original, least = to_target(x), to_target(target)
+    reached = to_target(x_adv.flatten(0, 1)).unflatten(0, x_adv.shape[:2])
+    distortion = (x_adv - x[:, None]).flatten(2).norm(dim=2) / whole[:, None]
+    gap = original - least
+    return DistortionCurves(distortion, (reached - least[:, None]) / gap[:, None], gap)
+
+
+def auddc(curves: DistortionCurves, *others: DistortionCurves, envelope: bool = False) -> Tensor:
+    """Area under the distortion-distortion curve (P1 Table 2), pair by pair: the larger, the harder the attack.
+
+    The reference value: points with a distortion above 1 are dropped, the others sorted, the last one extended flat to 1,
+    and the area taken by trapezoids, from the first point on. A straight line from x to the target, an attack as good as
+    any, scores about 0.5: a larger value says that the optimiser failed. So `envelope` takes the best of several attacks:
+    each curve begins at (0, 1), where nothing is changed, and never rises, since a smaller change is always allowed; at
+    each distortion the lowest curve counts. It is never above the area of one of them that is taken in the same way.
+
+    Args:
+        curves: of one attack.
+        others: of further attacks on the same pairs; only with `envelope`.
+        envelope: whether the lower envelope is wanted.
+
+    Returns:
+        [P]; NaN where all points are dropped, or where a distance is not finite.
+
+    Raises:
+        ValueError: several attacks without `envelope`, or other numbers of pairs.
+    """
+    if others and not envelope:
+        raise ValueError(f"envelope must be True for several attacks, but is {envelope} for {1 + len(others)}")
+    if any(len(other.distortion) != len(curves.distortion) for other in others):
+        raise ValueError(f"every attack must have the {len(curves.distortion)} pairs of the first")
+    areas = []
+    for pair in range(len(curves.distortion)):
+        points = [_curve(each.distortion[pair], each.distance[pair]) for each in (curves, *others)]
+        areas.append(_lower_area(points) if envelope else _area(*points[0]))
+    return torch.tensor(areas, dtype=curves.distance.dtype)
+
+
+def _curve(distortion: Tensor, distance: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """The points of a curve that are kept, sorted by distortion and extended flat to 1."""
+    x, y = (part.detach().cpu().double().numpy() for part in (distortion, distance))
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
+    x, y = x[x <= 1], y[x <= 1]
+    return np.append(x, 1.0), np.append(y, y[-1] if len(y) else np.nan)
+
+
+def _area(x: np.ndarray, y: np.ndarray) -> float:
+    return float(((y[1:] + y[:-1]) * np.diff(x)).sum() / 2) if len(x) > 1 else math.nan
+
+
+def _lower_area(points: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The area under the lowest of several curves, each begun at (0, 1) and never rising."""
+    curves = [(np.append(0.0, x), np.minimum.accumulate(np.append(1.0, y))) for x, y in points]
+    grid = np.unique(np.concatenate([x for x, _ in curves]))
+    return _area(grid, np.min([np.interp(grid, x, y) for x, y in curves], axis=0))

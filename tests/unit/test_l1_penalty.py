@@ -69,7 +69,8 @@ def test_config_survives_json():
     (dict(reduction="median"), "reduction must be one of mean, sum, but is 'median'"),
     (dict(outputs="none"), "reduction, outputs and estimator must be given where lam is above 0"),
     (dict(lam=0.0), r"and only there, but are \('mean', 'softmax', 'exact'\) at lam 0.0"),
-    (dict(estimator="onerow"), "penalty must be one of exact, one_row, summed, loss_gradient_l1, but is 'onerow'"),
+    (dict(estimator="onerow"), "no estimator named 'onerow'; there are exact, .*did you mean 'one_row'"),
+    (dict(estimator="loss_gradient_l1"), "no estimator named 'loss_gradient_l1'"),  # another penalty, of another experiment
     (dict(label_smoothing=2.0), r"label_smoothing must lie in \[0, 1\), but is 2.0"),
     (dict(max_epochs=0), "max_epochs must be above 0, but is 0"),
     (dict(stopping="never"), "stopping must be one of patience, equal, no_increase, but is 'never'"),

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_a_sweep_of_evaluations_that_is_killed_ends_as_if_nothing_had_been():
     assert found["wrong"] == 0 and found["kills"] == 3 and found["runs"] >= 12
 
 
+def test_what_a_kill_must_not_do_is_noticed(tmp_path, capsys):
+    killing = script("kill_sweep")
+    assert killing.Sweep(seeds=1, jobs=1, pause=0).start(tmp_path).wait() == 0
+    results, found = killing._results(tmp_path), Counter()
+    killing._judge(tmp_path, results, found)
+    assert found["wrong"] == 0 and len(results) == 2
+    (tmp_path / "records" / "toy" / ".0.json.1-2.tmp").write_text("half")
+    (tmp_path / "records" / "toy" / "half").write_text("half")
+    (tmp_path / "cache" / "checkpoints" / "toy" / "0.safetensors").write_text("left")
+    run, result = results.popitem()
+    killing._judge(tmp_path, results | {run: result[:1]}, found)
+    assert (found["wrong"], found["unfinished_files"]) == (3, 1) and capsys.readouterr().out.count("WRONG") == 3
+
+
 def test_eight_processes_share_a_store():
     # Processes that are started anew must be able to import what they run: the script is called as a user calls it.
     answer = subprocess.run([sys.executable, str(STRESS / "concurrent_store.py"), "3"], capture_output=True, text=True)
@@ -63,4 +78,4 @@ def test_a_cluster_gives_the_records_of_this_machines_processes(backend, module)
     command = [sys.executable, str(STRESS / "backends.py"), "processes", backend]
     answer = subprocess.run(command, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert f"{backend}: 4 records, as the first" in answer.stdout
+    assert f"{backend}: 6 records, as the first" in answer.stdout

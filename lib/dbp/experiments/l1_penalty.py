@@ -62,6 +62,7 @@ class Config:
 
     def __post_init__(self) -> None:
         require_name(self.model, CLASSIFIERS, "classifier")
+        require_name(self.estimator, (*penalties.JACOBIAN_L1, "none"), "estimator")
         reading = (self.reduction, self.outputs, self.estimator)
         if (self.lam > 0) != ("none" not in reading):
             raise ValueError("reduction, outputs and estimator must be given where lam is above 0, and only there, but are"

@@ -1,7 +1,7 @@
 """What is a record? One finished run: what was run, on what, by which code, and what came out.
 
 A run is named by its experiment, its configuration, its data and what it builds on. The name lasts: it does not change when
-code does. The code is kept beside it, by its digest, so that a record made by other code than today's can be told: it is *stale*, and
+code does. The code is kept beside it, by its digest: a record that other code made than today's is *stale*, and
 `dbp.runs.status` says so.
 """
 

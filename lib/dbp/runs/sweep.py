@@ -146,7 +146,7 @@ class _Sweep:
             if any(state_of(*need, self.store).record is None for need in needs_of(module, state.config)):
                 failed.append(Outcome(module.NAME, state.planned.key, 0.0, "a network that it builds on is missing"))
             else:
-                ready.append((module.__name__, state.config, state.planned.key))
+                ready.append((module.__name__, _plain(state.config), state.planned.key))
         if not ready:
             return failed
         shared = dict(path=list(sys.path), root=str(Path(self.store.root).absolute()), cache=str(cache_folder().absolute()),
@@ -201,8 +201,26 @@ def _workers(backend: str, address: str | None, jobs: int, threads: int) -> Iter
             ray.shutdown()
 
 
+class _Plain(NamedTuple):
+    """A configuration that can be read where its class is not known, as by a cluster's scheduler."""
+
+    module: str
+    name: str
+    fields: dict
+
+
+def _plain(config) -> _Plain:
+    fields = {name: _plain(value) if dataclasses.is_dataclass(value) else value for name, value in vars(config).items()}
+    return _Plain(type(config).__module__, type(config).__name__, fields)
+
+
+def _made(config: _Plain):
+    fields = {name: _made(value) if isinstance(value, _Plain) else value for name, value in config.fields.items()}
+    return getattr(importlib.import_module(config.module), config.name)(**fields)
+
+
 def _run_one(
-    name: str, config, key: str, *, path: list[str], root: str, cache: str, threads: int, caller: int, network: bool
+    name: str, config: _Plain, key: str, *, path: list[str], root: str, cache: str, threads: int, caller: int, network: bool
 ) -> Outcome:
     """One run in a worker: recorded as soon as it is finished, whatever happens to the sweep."""
     sys.path.extend(folder for folder in path if folder not in sys.path)
@@ -211,7 +229,7 @@ def _run_one(
             signal.signal(signal.SIGINT, signal.SIG_IGN)
     module, store = importlib.import_module(name), Store(Path(root))
     with _ALONE, with_threads(threads):
-        return _attempt(module, config, key, store, Path(cache), network)
+        return _attempt(module, _made(config), key, store, Path(cache), network)
 
 
 def _attempt(module: ModuleType, config, key: str, store: Store, cache: Path, network: bool) -> Outcome:

@@ -1,0 +1,238 @@
+"""Attacks on an autoencoder: a small change of the image after which its code, or its reconstruction, is that of another.
+
+Gondim-Ribeiro, Tabacof and Valle (2018), "Adversarial attacks on variational autoencoders"; P1 Eq. (8) and (9). All pairs
+and all trade-offs are optimised together, each row for itself. Only the gradient with respect to the images is taken:
+parameters, their `.grad`, buffers and the train/eval mode are as they were.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from dbp.attacks.arguments import (
+    check_bounds,
+    check_choice,
+    check_count,
+    check_device,
+    check_generator,
+    check_images,
+    preserve_buffers,
+)
+
+SPACES = ("latent", "output")
+MEMORY = 256 * 2**20  # bytes that one chunk's graph may hold
+ROWS = 128  # at once, if they fit: more are hardly faster for each
+
+Distance = Callable[[Tensor], Tensor]  # images, [n, ...], to their distance from their target, [n]
+
+
+@dataclass(frozen=True)
+class AutoencoderAttack:
+    """What an attack found for P pairs and L trade-offs.
+
+    Attributes:
+        x_adv: images in [0, 1], [P, L, channels, height, width].
+        distortion: L2 norm of x_adv - x, in units of the pixel range, [P, L].
+        objective: trade_off * distortion^2 + distance, at x_adv, [P, L]; in nats (latent) or squared pixels (output).
+    """
+
+    x_adv: Tensor
+    distortion: Tensor
+    objective: Tensor
+
+
+def attack_autoencoder(
+    autoencoder: nn.Module, x: Tensor, target: Tensor, trade_offs: Tensor | Sequence[float], *, space: str = "latent",
+    steps: int = 300, learning_rate: float = 0.02, samples: int = 0, generator: torch.Generator | None = None,
+    progress: bool = False,
+) -> AutoencoderAttack:
+    """Look for images near x that an autoencoder takes for their targets, by Adam with a rate that decays to zero.
+
+    Minimises C ||dx||^2 + distance for every pair and every C, from x itself, inside [0, 1]; the lambda of P1 Eq. (8), (9)
+    is 1 / C. In the latent space the distance is the KL divergence from the code of x + dx to that of the target; in the
+    output space the squared error between the reconstruction of x + dx and the target. Each row keeps its best point.
+
+    Args:
+        autoencoder: see `dbp.models.vae.Autoencoder`.
+        x, target: images in [0, 1], [P, channels, height, width] each.
+        trade_offs: C, at least 0, [L]; in nats (latent) or squared pixels (output) per squared pixel.
+        space: "latent" or "output".
+        steps: of Adam.
+        learning_rate: of its first step, in units of the pixel range; it falls along half a cosine.
+        samples: codes drawn an image and a step in the output space, whose errors are averaged; 0 takes the mean code.
+        generator: a CPU generator of these draws; without one, seed 0.
+        progress: show a bar.
+
+    Returns:
+        The best point of each row.
+
+    Raises:
+        TypeError, ValueError: a wrong argument, named before any work; a NaN objective, as soon as it appears.
+    """
+    trade_offs = _check(autoencoder, x, target, trade_offs, space)
+    check_count("steps", steps)
+    if not learning_rate > 0:
+        raise ValueError(f"learning_rate must be above 0, but is {learning_rate!r}")
+    generator = check_generator(generator)
+    pairs, levels = (part.flatten() for part in torch.meshgrid(
+        torch.arange(len(x), device=x.device), torch.arange(len(trade_offs), device=x.device), indexing="ij"))
+    with preserve_buffers(autoencoder):
+        size = _rows_at_once(autoencoder, x[:1], target[:1], space)
+        found = []
+        with tqdm(total=len(pairs), unit="attack", disable=not progress, leave=False) as bar:
+            for rows in torch.arange(len(pairs), device=x.device).split(size):
+                # A product of matrices may round otherwise for another number of rows, and Adam makes much of the last bit
+                # of a slope near zero: every chunk has the same number, so that no pair's result depends on the others.
+                full = rows[torch.arange(size, device=x.device) % len(rows)]
+                distance = _distance(autoencoder, target[pairs[full]], space, samples, generator)
+                best = _descend(x[pairs[full]], trade_offs[levels[full]], distance, steps, learning_rate)
+                found.append([part[: len(rows)] for part in best])
+                bar.update(len(rows))
+    parts = (torch.cat(part).unflatten(0, (len(x), len(trade_offs))) for part in zip(*found, strict=True))
+    return AutoencoderAttack(*parts)
+
+
+def attack_by_lbfgs(
+    autoencoder: nn.Module, x: Tensor, target: Tensor, trade_offs: Tensor | Sequence[float], *, space: str = "latent",
+    steps: int = 3000,
+) -> AutoencoderAttack:
+    """The same problems one after the other by SciPy's L-BFGS-B, to convergence: slow, and what the fast one is held to.
+
+    Args:
+        autoencoder, x, target, trade_offs, space: as of `attack_autoencoder`.
+        steps: the most iterations of a problem.
+
+    Raises:
+        TypeError, ValueError: as `attack_autoencoder`.
+    """
+    from scipy.optimize import minimize
+
+    trade_offs = _check(autoencoder, x, target, trade_offs, space)
+    check_count("steps", steps)
+    found = []
+    with preserve_buffers(autoencoder):
+        for image, goal in zip(x.split(1), target.split(1), strict=True):
+            distance = _distance(autoencoder, goal, space, 0, None)
+            for trade_off in trade_offs.split(1):
+                def value_and_slope(flat: np.ndarray, image=image, distance=distance, trade_off=trade_off):
+                    point = torch.from_numpy(flat).to(image).reshape(image.shape)
+                    value, slope, _ = _objective(point, image, trade_off, distance)
+                    return float(value), slope.flatten().double().cpu().numpy()
+
+                start = image.flatten().double().cpu().numpy()
+                done = minimize(value_and_slope, start, jac=True, method="L-BFGS-B", bounds=[(0, 1)] * start.size,
+                                options={"maxiter": steps, "maxfun": 2 * steps, "ftol": 1e-12, "gtol": 1e-7})
+                point = torch.from_numpy(done.x).to(image).reshape(image.shape).clamp(0, 1)
+                value, _, distortion = _objective(point, image, trade_off, distance)
+                found.append((point, distortion, value))
+    parts = (torch.cat(part).unflatten(0, (len(x), len(trade_offs))) for part in zip(*found, strict=True))
+    return AutoencoderAttack(*parts)
+
+
+def straight_line(x: Tensor, target: Tensor, points: int = 51) -> Tensor:
+    """The attack that needs no gradient and no network: the images on the way from x to the target, ends included.
+
+    Args:
+        x, target: images, [P, ...] each.
+        points: how many, at least 2.
+
+    Returns:
+        [P, points, ...].
+    """
+    check_count("points", points)
+    share = torch.linspace(0, 1, points, dtype=x.dtype, device=x.device).reshape(1, -1, *[1] * (x.ndim - 1))
+    return x[:, None] + share * (target - x)[:, None]
+
+
+def _check(autoencoder, x: Tensor, target: Tensor, trade_offs, space: str) -> Tensor:
+    for name, images in (("x", x), ("target", target)):
+        check_images(images, name)
+        check_device(autoencoder, images, name)
+        check_bounds(images, (0.0, 1.0), name)
+    if target.shape != x.shape:
+        raise ValueError(f"target must have the shape of x, {list(x.shape)}, but has {list(target.shape)}")
+    same = (x == target).flatten(1).all(1)
+    if bool(same.any()):
+        raise ValueError(f"target must differ from x, but pair {int(same.nonzero()[0])} is twice the same image")
+    check_choice("space", space, SPACES)
+    values = torch.as_tensor(trade_offs, dtype=x.dtype, device=x.device)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"trade_offs must be [L] and not empty, but have the shape {list(values.shape)}")
+    if not bool(torch.isfinite(values).all()) or bool((values < 0).any()):
+        raise ValueError(f"trade_offs must be finite and at least 0, but hold {float(values.min())}")
+    return values
+
+
+def _distance(autoencoder, target: Tensor, space: str, samples: int, generator: torch.Generator | None) -> Distance:
+    """How far the code or the reconstruction of images is from that of their targets, row by row."""
+    if space == "latent":
+        with torch.no_grad():
+            mean, logvar = autoencoder.encode(target)
+
+        def to_code(images: Tensor) -> Tensor:
+            mu, log_variance = autoencoder.encode(images)
+            spread = (log_variance - logvar).exp() + (mu - mean).square() / logvar.exp()
+            return (spread - 1 - log_variance + logvar).sum(1) / 2  # D_KL(q(z | x + dx) || q(z | target)), P1 Eq. (9)   [n]
+
+        return to_code
+
+    def to_output(images: Tensor) -> Tensor:
+        total = torch.zeros(len(images), dtype=images.dtype, device=images.device)
+        for _ in range(max(1, samples)):
+            noise = torch.randn(len(images), autoencoder.latents, generator=generator).to(images) if samples else None
+            image = autoencoder.likelihood.image(autoencoder(images, noise).logits)
+            total = total + (image - target).square().flatten(1).sum(1)  # ||d(e(x + dx)) - target||^2, P1 Eq. (8)   [n]
+        return total / max(1, samples)
+
+    return to_output
+
+
+def _objective(point: Tensor, x: Tensor, trade_off: Tensor, distance: Distance) -> tuple[Tensor, Tensor, Tensor]:
+    """Objective, [n], its gradient at the point, and the distortion, [n]."""
+    with torch.enable_grad():
+        point = point.detach().requires_grad_()
+        squared = (point - x).square().flatten(1).sum(1)
+        value = trade_off * squared + distance(point)
+        (slope,) = torch.autograd.grad(value.sum(), point)
+    if bool(torch.isnan(value.detach().sum() + slope.sum())):
+        raise ValueError("autoencoder must not give NaN, but the attack's objective or its gradient is NaN")
+    return value.detach(), slope, squared.detach().sqrt()
+
+
+def _descend(x: Tensor, trade_off: Tensor, distance: Distance, steps: int, rate: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The best images of the path, [n, ...], their distortion and their objective, [n] each."""
+    point, best, reached = x.clone(), x.clone(), torch.zeros_like(trade_off)
+    lowest = torch.full_like(trade_off, math.inf)
+    first, second = torch.zeros_like(x), torch.zeros_like(x)
+    for step in range(1, steps + 2):
+        value, slope, distortion = _objective(point, x, trade_off, distance)
+        better = value < lowest
+        best[better], reached[better], lowest[better] = point[better], distortion[better], value[better]
+        first = 0.9 * first + 0.1 * slope  # Adam (Kingma and Ba 2015), every pixel for itself
+        second = 0.999 * second + 0.001 * slope.square()
+        now = rate * (1 + math.cos(math.pi * (step - 1) / steps)) / 2
+        change = (first / (1 - 0.9**step)) / ((second / (1 - 0.999**step)).sqrt() + 1e-8)
+        point = (point - now * change).clamp(0, 1)
+    return best, reached, lowest
+
+
+def _rows_at_once(autoencoder, x: Tensor, target: Tensor, space: str) -> int:
+    """How many rows fit into `MEMORY`: counted on one row, by what its graph keeps for the backward pass."""
+    kept = 0
+
+    def count(tensor: Tensor) -> Tensor:
+        nonlocal kept
+        kept += tensor.numel() * tensor.element_size()
+        return tensor
+
+    distance = _distance(autoencoder, target, space, 0, None)
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        distance(x.detach().clone().requires_grad_())
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in autoencoder.parameters())
+    a_row = max(kept - weights, 8 * x.numel() * x.element_size())
+    return max(1, min(ROWS, MEMORY // a_row))
