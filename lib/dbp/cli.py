@@ -169,7 +169,7 @@ def _one_line() -> Iterator[None]:
     except typer.Exit:
         raise
     except (LookupError, ValueError, RuntimeError, OSError) as error:
-        _fail(" ".join(str(error.args[0] if isinstance(error, KeyError) else error).split()))
+        _fail(" ".join(str(error).split()))
 
 
 def _fail(text: str) -> None:

@@ -160,7 +160,7 @@ def toy(scale, **changes):
 
 def test_the_papers_scale_runs_to_its_last_step_and_into_its_tables(store):
     paper = profiles.load("paper")
-    adversarial = toy(paper.l1_adversarial_training, twin_epochs=1)
+    adversarial = toy(paper.l1_adversarial_training, undefended_epochs=1)
     alone = toy(paper.l1_penalty, lambdas=(50.0,))
     profile = dataclasses.replace(paper, l1_penalty=alone, l1_adversarial_training=adversarial)
     reading = {"reduction": "mean", "outputs": "logits"}

@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -14,10 +12,9 @@ import torch
 
 from dbp import data
 from dbp.files import Unwritable
-from dbp.runs import RunsFailed, Store, ensure, overview, survey, sweep, weights
-from dbp.runs.checkpoints import Checkpoint, checkpoint_of, is_locked, lock
+from dbp.runs import RunsFailed, Store, ensure, survey, sweep, weights
+from dbp.runs.checkpoints import Checkpoint, checkpoint_of
 from dbp.runs.records import NOT_ON_DISK, Record, planned
-from dbp.runs.status import seconds_left
 
 
 @pytest.fixture
@@ -219,58 +216,6 @@ def test_second_sweep_takes_the_records_of_the_first(store, toy, profile, log, m
     assert sorted(log()) == ["0.0 0", "0.0 1", "0.1 0", "0.1 1"]
 
 
-def test_status_says_running_while_a_run_is_claimed(store, toy, profile):
-    key = survey(toy, profile)[1].planned.key
-    with lock("toy", key):
-        states = survey(toy, profile)
-        assert [state.status for state in states] == ["missing", "running", "missing", "missing"]
-        assert states[1].reason == "running"
-    assert {state.status for state in survey(toy, profile)} == {"missing"}
-
-
-def test_a_claim_is_waited_for(store):
-    order = []
-
-    def second():
-        with lock("toy", "0" * 16):
-            order.append("second")
-
-    with lock("toy", "0" * 16):
-        waiting = threading.Thread(target=second)
-        waiting.start()
-        time.sleep(0.2)
-        order.append("first")
-    waiting.join(10)
-    assert order == ["first", "second"]
-
-
-def test_a_lock_that_its_holder_deleted_is_not_taken_for_one(store):
-    """Who waited for the first holder must hold the file that a third one looks at."""
-    held = threading.Event()
-
-    def second():
-        with lock("toy", "0" * 16):
-            held.set()
-            time.sleep(0.3)
-
-    with lock("toy", "0" * 16):
-        waiting = threading.Thread(target=second)
-        waiting.start()
-        time.sleep(0.2)
-    assert held.wait(10) and is_locked("toy", "0" * 16)
-    waiting.join(10)
-    assert not is_locked("toy", "0" * 16)
-
-
-def test_checkpoint_of_a_run_that_is_being_made_again_is_not_pruned(store, toy, profile):
-    table = ensure(toy, profile, progress=False)
-    state = checkpoint_of("toy", table["key"][0])
-    state.save({"model.a": torch.zeros(1)}, {})
-    with lock("toy", table["key"][0]):
-        ensure(toy, profile, progress=False)
-        assert state.path.exists()
-
-
 def test_cache_that_cannot_be_written_stops_the_sweep_at_the_first_run(store, toy, profile, log, tmp_path):
     (tmp_path / "cache").write_text("a file where the folder should be")
     with pytest.raises(Unwritable, match="cannot write .*cache/running/toy/[0-9a-f]{16}.lock"):
@@ -292,38 +237,6 @@ def test_data_that_are_not_on_disk_are_loaded_before_anything_is_named(store, to
     table = ensure(toy, profile, progress=False)
     assert loaded == [("mnist", "embedded")] and len(table) == 4
     assert {record.data for record in store.records("toy")} == {known("mnist", "embedded")}
-
-
-def _with(states, seconds, **provenance):
-    """The states with a record of that many seconds in the place of every None."""
-    record = lambda state, wall: None if wall is None else dataclasses.replace(  # noqa: E731
-        state.planned, provenance={"wall_seconds": wall} | provenance)
-    return [dataclasses.replace(state, record=record(state, wall)) for state, wall in zip(states, seconds, strict=True)]
-
-
-def test_estimate_of_the_time_left(store, toy, profile):
-    states = survey(toy, profile)
-    assert seconds_left(states) is None
-    assert seconds_left(_with(states, [10.0, 20.0, None, None])) == 30
-    assert seconds_left(_with(states, [10.0, 20.0, None, None]), jobs=2) == 15
-    assert seconds_left(_with(states, [10.0] * 4)) == 0
-
-
-def test_estimate_goes_by_the_same_model_and_leaves_out_resumed_runs(store, toy, profile):
-    states = survey(toy, profile)
-    large = [dataclasses.replace(state, config=dataclasses.replace(state.config, model="large")) for state in states[2:]]
-    assert seconds_left(_with([*states[:2], *large], [10.0, None, 100.0, None])) == 110
-    resumed = _with(states, [1.0, None, None, None], resumed=True)
-    assert seconds_left([resumed[0], *_with(states[1:], [10.0, None, None])]) == 20
-
-
-def test_overview_is_a_row_an_experiment(store, toy, profile):
-    row = overview(profile).iloc[0]
-    assert (row["planned"], row["done"], row["missing"], row["device"], row["cpu_hours"]) == (4, 0, 4, "", 0)
-    ensure(toy, profile, progress=False, only={"seed": 1})
-    row = overview(profile).iloc[0]
-    assert (row["experiment"], row["profile"], row["done"], row["stale"], row["seeds"]) == ("toy", "smoke", 2, 0, 1)
-    assert row["device"] in ("cpu", "cuda", "mps") and row["threads"] == "1" and row["first"] <= row["last"]
 
 
 def test_configuration_holds_the_data_fingerprint(toy, profile):

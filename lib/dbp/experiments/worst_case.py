@@ -78,7 +78,7 @@ def _configs(module, scale, part, seed: int) -> Iterator[Config]:
     for network in module.configs(scale, part, seed):
         undefended = None
         if module is l1_adversarial_training:
-            undefended = module.undefended(network, scale.twin_epochs)
+            undefended = module.undefended(network, scale.undefended_epochs)
         yield Config(module.NAME, network, undefended, **vars(part.attack))
 
 

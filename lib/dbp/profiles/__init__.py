@@ -104,11 +104,11 @@ class L1AdversarialTrainingRuns:
 class L1AdversarialTrainingScale:
     """Scale of `dbp.experiments.l1_adversarial_training` (P2 Tables 3 and 4).
 
-    `twin_epochs` are those of the undefended network from which `dbp.experiments.worst_case` carries PGD over.
+    `undefended_epochs` are those of the undefended network from which `dbp.experiments.worst_case` carries PGD over.
     """
 
     source: str = _field(_one_of(*SOURCES[1:]))
-    twin_epochs: int = _field(_COUNT)
+    undefended_epochs: int = _field(_COUNT)
     parts: tuple[L1AdversarialTrainingRuns, ...] = _field(_not_empty)
 
 
