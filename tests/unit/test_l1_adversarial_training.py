@@ -66,7 +66,7 @@ def test_unknown_method_is_named_with_the_nearest():
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (dict(lam=-1.0), "penalty and points must be given where lam is above 0, and only there, but are 'summed' and 'both'"),
+    (dict(lam=-1.0), "lam must be at least 0, but is -1.0"),
     (dict(lam=-1.0, penalty="none", points="none"), "lam must be at least 0, but is -1.0"),
     (dict(model="D"), "no classifier named 'D'; there are A, B, C"),
     (dict(attack="fgms"), "no attack to train with named 'fgms'; .*did you mean 'fgsm'"),

@@ -63,7 +63,7 @@ def test_config_survives_json():
 
 
 @pytest.mark.parametrize("wrong, words", [
-    (dict(lam=-1.0), "reduction, outputs and estimator must be given where lam is above 0, and only there"),
+    (dict(lam=-1.0), "lam must be at least 0, but is -1.0"),
     (dict(lam=float("nan")), "reduction, outputs and estimator must be given where lam is above 0"),
     (dict(model="D"), "no classifier named 'D'; there are A, B, C"),
     (dict(reduction="median"), "reduction must be one of mean, sum, but is 'median'"),

@@ -98,7 +98,8 @@ class Config:
             require_name(getattr(self, name), known, kind)
         if not self.eps >= 0:
             raise ValueError(f"eps must be at least 0, but is {self.eps!r}")
-        if (self.lam > 0) != (self.penalty != "none") or (self.lam > 0) != (self.points != "none"):
+        given = {self.penalty != "none", self.points != "none"}
+        if self.lam >= 0 and given != {self.lam > 0}:
             raise ValueError(f"penalty and points must be given where lam is above 0, and only there, but are"
                              f" {self.penalty!r} and {self.points!r} at lam {self.lam!r}")
         objective(self)  # checks the rest

@@ -64,7 +64,7 @@ class Config:
         require_name(self.model, CLASSIFIERS, "classifier")
         require_name(self.estimator, (*penalties.JACOBIAN_L1, "none"), "estimator")
         reading = (self.reduction, self.outputs, self.estimator)
-        if (self.lam > 0) != ("none" not in reading):
+        if self.lam >= 0 and (self.lam > 0) != ("none" not in reading):
             raise ValueError("reduction, outputs and estimator must be given where lam is above 0, and only there, but are"
                              f" {reading} at lam {self.lam!r}")
         objective(self)  # checks the rest
