@@ -64,7 +64,7 @@ def test_config_survives_json():
 
 @pytest.mark.parametrize("wrong, words", [
     (dict(lam=-1.0), "lam must be at least 0, but is -1.0"),
-    (dict(lam=float("nan")), "reduction, outputs and estimator must be given where lam is above 0"),
+    (dict(lam=float("nan")), "lam must be at least 0, but is nan"),
     (dict(model="D"), "no classifier named 'D'; there are A, B, C"),
     (dict(reduction="median"), "reduction must be one of mean, sum, but is 'median'"),
     (dict(outputs="none"), "reduction, outputs and estimator must be given where lam is above 0"),
