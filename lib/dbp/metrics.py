@@ -1,7 +1,7 @@
 """How is it measured? Accuracy, the size of a Jacobian, reconstruction, readings of an autoencoder's gradient, AUDDC."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -154,18 +154,18 @@ class DistortionCurves:
         distortion: ||x_adv - x|| / ||target - x||, [P, L].
         distance: (||rec(x_adv) - target|| - t) / (o - t), [P, L]: 1 where the reconstruction is as far from the target as
             that of x itself (o), 0 where it is as near as that of the target itself (t).
-        gap: o - t, in units of the pixel range, [P].
+        gap: (o - t) / ||target - x||, [P]: 1 for an autoencoder that reproduces both images exactly.
     """
 
     distortion: Tensor
     distance: Tensor
     gap: Tensor
 
-    def collapsed(self, margin: float = 0.1) -> Tensor:
+    def collapsed(self, margin: float = 0.05) -> Tensor:
         """Pairs whose distance has lost its meaning: rec(x) is hardly farther from the target than rec(target) is.
 
         Args:
-            margin: how much farther it has to be, L2 norm, in units of the pixel range.
+            margin: how much farther it has to be, as a share of ||target - x||.
 
         Returns:
             bool, [P].
@@ -202,7 +202,7 @@ def distortion_curves(autoencoder, x: Tensor, target: Tensor, x_adv: Tensor, *, 
     reached = to_target(x_adv.flatten(0, 1)).unflatten(0, x_adv.shape[:2])
     distortion = (x_adv - x[:, None]).flatten(2).norm(dim=2) / whole[:, None]
     gap = original - least
-    return DistortionCurves(distortion, (reached - least[:, None]) / gap[:, None], gap)
+    return DistortionCurves(distortion, (reached - least[:, None]) / gap[:, None], gap / whole)
 
 
 def auddc(curves: DistortionCurves, *others: DistortionCurves, envelope: bool = False) -> Tensor:
@@ -236,6 +236,22 @@ def auddc(curves: DistortionCurves, *others: DistortionCurves, envelope: bool = 
     return torch.tensor(areas, dtype=curves.distance.dtype)
 
 
+def distance_at(curves: DistortionCurves, *others: DistortionCurves, distortion: Sequence[float]) -> Tensor:
+    """How near an attacker comes who may change the image by so much: the lower envelope of `auddc`, point by point.
+
+    Args:
+        curves, others: of one or several attacks on the same pairs.
+        distortion: shares of the way from x to the target, in [0, 1], [K].
+
+    Returns:
+        Normalised distances, [P, K].
+    """
+    grid = np.asarray(distortion, dtype=float)
+    lowest = [_lowest([_curve(each.distortion[pair], each.distance[pair]) for each in (curves, *others)], grid)
+              for pair in range(len(curves.distortion))]
+    return torch.tensor(np.array(lowest), dtype=curves.distance.dtype)
+
+
 def _curve(distortion: Tensor, distance: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """The points of a curve that are kept, sorted by distortion and extended flat to 1."""
     x, y = (part.detach().cpu().double().numpy() for part in (distortion, distance))
@@ -251,6 +267,11 @@ def _area(x: np.ndarray, y: np.ndarray) -> float:
 
 def _lower_area(points: list[tuple[np.ndarray, np.ndarray]]) -> float:
     """The area under the lowest of several curves, each begun at (0, 1) and never rising."""
+    grid = np.unique(np.concatenate([[0.0], *(x for x, _ in points)]))
+    return _area(grid, _lowest(points, grid))
+
+
+def _lowest(points: list[tuple[np.ndarray, np.ndarray]], grid: np.ndarray) -> np.ndarray:
+    """The lowest of several curves at each distortion of the grid, each begun at (0, 1) and never rising."""
     curves = [(np.append(0.0, x), np.minimum.accumulate(np.append(1.0, y))) for x, y in points]
-    grid = np.unique(np.concatenate([x for x, _ in curves]))
-    return _area(grid, np.min([np.interp(grid, x, y) for x, y in curves], axis=0))
+    return np.min([np.interp(grid, x, y) for x, y in curves], axis=0)

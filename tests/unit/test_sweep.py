@@ -267,6 +267,6 @@ def test_record_says_how_it_was_made(store, toy, profile):
     record: Record = next(store.records("toy"))
     assert record.config == dataclasses.asdict(toy.plan(profile)[0])
     expected = {"version", "commit", "python", "torch", "device", "processor", "threads", "wall_seconds", "cpu_seconds",
-                "peak_memory_mib", "started", "finished"}
+                "peak_memory_mib", "preloaded", "started", "finished"}
     assert record.provenance.keys() == expected
     assert 0 < record.provenance["wall_seconds"] < 60 and record.provenance["started"] <= record.provenance["finished"]

@@ -17,7 +17,7 @@ from types import ModuleType
 
 from dbp.spelling import require_name
 
-NAMES = ("l1_penalty", "l1_adversarial_training", "worst_case", "dbp_autoencoders")
+NAMES = ("l1_penalty", "l1_adversarial_training", "worst_case", "dbp_autoencoders", "auddc")
 
 
 def get(name: str) -> ModuleType:

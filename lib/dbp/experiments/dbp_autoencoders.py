@@ -98,10 +98,10 @@ def plan(profile: Profile) -> list[Config]:
     Raises:
         ValueError: an unknown method; the message gives the nearest one.
     """
-    return profiles.seed_by_seed(profile.dbp_autoencoders.parts, _configs)
+    return profiles.seed_by_seed(profile.dbp_autoencoders.parts, configs)
 
 
-def _configs(part, seed: int):
+def configs(part, seed: int):
     plain = dict(lam1=1.0, lam2=0.0, target="none", reduction="none", weight_decay=0.0, input_noise=0.0)
     for model in part.models:
         for name in part.methods:

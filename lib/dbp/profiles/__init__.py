@@ -151,6 +151,36 @@ class DBPAutoencodersScale:
 
 
 @dataclass(frozen=True)
+class AuddcSizes:
+    """How much of everything `dbp.experiments.auddc` takes: pairs, trade-offs, steps; `checked_pairs` get more steps too."""
+
+    pairs: int = _field(_COUNT)
+    trade_offs: int = _field(_at_least(2))
+    steps: int = _field(_COUNT)
+    checked_pairs: int = _field(_COUNT)
+
+
+@dataclass(frozen=True)
+class AuddcRuns:
+    """One part of P1 Table 2: which autoencoders, and how they are attacked."""
+
+    networks: DBPAutoencodersRuns
+    attack: AuddcSizes
+
+    @property
+    def seeds(self) -> int:
+        """Of the networks."""
+        return self.networks.seeds
+
+
+@dataclass(frozen=True)
+class AuddcScale:
+    """Scale of `dbp.experiments.auddc` (P1 Table 2)."""
+
+    parts: tuple[AuddcRuns, ...] = _field(_not_empty)
+
+
+@dataclass(frozen=True)
 class AdversarialExamplesScale:
     """Scale of the live training and attacks of chapter "Adversarial examples"."""
 
@@ -171,6 +201,7 @@ class Profile:
     l1_penalty: L1PenaltyScale
     l1_adversarial_training: L1AdversarialTrainingScale
     dbp_autoencoders: DBPAutoencodersScale
+    auddc: AuddcScale
     adversarial_examples: AdversarialExamplesScale
 
 

@@ -19,7 +19,7 @@ class Clock:
     started: str = field(default_factory=lambda: now())
 
     def provenance(self) -> dict:
-        """Wall and CPU seconds, peak memory of the process so far in MiB, versions, device and threads."""
+        """Wall and CPU seconds, peak memory of the process so far in MiB, versions, device, threads and preloads."""
         import torch
 
         import dbp
@@ -29,9 +29,14 @@ class Clock:
             "version": dbp.__version__, "commit": commit(), "python": platform.python_version(), "torch": torch.__version__,
             "device": str(choose()), "processor": processor(), "threads": torch.get_num_threads(),
             "wall_seconds": time.perf_counter() - self.wall, "cpu_seconds": time.process_time() - self.cpu,
-            "peak_memory_mib": peak_memory(),
+            "peak_memory_mib": peak_memory(), "preloaded": preloaded(),
             "started": self.started, "finished": now(),
         }
+
+
+def preloaded() -> list[str]:
+    """Names of the libraries that the process was started with in `LD_PRELOAD`: they can change speed and rounding."""
+    return [Path(name).name for name in os.environ.get("LD_PRELOAD", "").replace(":", " ").split()]
 
 
 def peak_memory() -> float | None:
