@@ -101,6 +101,46 @@ def test_part_that_cannot_be_meant_is_named_by_its_plan(tmp_path, section, field
         experiments.get(section).plan(profile)
 
 
+@pytest.fixture
+def attacked(tmp_path):
+    """The smoke profile with fields changed in its first part of `auddc`, as a file."""
+    def write(inner, **changes):
+        content = yaml.safe_load(SMOKE.read_text())
+        part = content["auddc"]["parts"][0]
+        part[inner] = {name: value for name, value in (part[inner] | changes).items() if value is not ...}
+        path = tmp_path / "mine.yaml"
+        path.write_text(yaml.safe_dump(content))
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("inner, change, words", [
+    ("attack", {"pairs": 0}, "auddc, parts, attack, pairs must be at least 1, but is 0"),
+    ("attack", {"trade_offs": 1}, "auddc, parts, attack, trade_offs must be at least 2, but is 1"),
+    ("attack", {"steps": 2.5}, "auddc, parts, attack, steps must be of type int, but is 2.5"),
+    ("attack", {"checked_pair": 1}, "no field 'checked_pair'; .*did you mean 'checked_pairs'"),
+    ("attack", {"checked_pairs": ...}, "auddc, parts, attack lacks checked_pairs"),
+    ("networks", {"modles": ["VAE"]}, "auddc, parts, networks has no field 'modles'; .*did you mean 'models'"),
+    ("networks", {"sizes": ...}, "auddc, parts, networks lacks sizes"),
+])
+def test_attack_on_autoencoders_that_cannot_be_meant_is_named_in_one_line(attacked, inner, change, words):
+    with pytest.raises(ProfileError, match=words) as caught:
+        profiles.load(attacked(inner, **change))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("inner, change, words", [
+    ("attack", {"pairs": 3, "checked_pairs": 4}, "checked_pairs must be at most pairs, 3, but is 4"),
+    ("networks", {"models": ["VEA"]}, "no autoencoder named 'VEA'; .*did you mean 'VAE'"),
+    ("networks", {"methods": ["DBP atached"]}, "no method named 'DBP atached'; .*did you mean 'DBP attached'"),
+])
+def test_attack_on_autoencoders_that_cannot_be_meant_is_named_by_its_plan(attacked, inner, change, words):
+    profile = profiles.load(attacked(inner, **change))
+    with pytest.raises(ValueError, match=words):
+        experiments.get("auddc").plan(profile)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_every_profile_can_be_planned_by_every_experiment(name):
     profile = profiles.load(name)

@@ -1,5 +1,7 @@
 """Records become the cells of a table, the same way for every table: right group, right spread, right text."""
 
+import math
+
 import pandas
 import pytest
 
@@ -22,6 +24,11 @@ def test_what_is_no_share_keeps_its_unit():
 
 def test_one_seed_has_no_spread():
     assert make_cells(frame([0]), ["lam"], "fgsm_0.3")[(10.0,)].std is None
+
+
+def test_a_run_that_diverged_is_not_averaged_away():
+    found = make_cell([0.1, float("nan"), 0.3])
+    assert math.isnan(found.mean) and math.isnan(found.std) and found.n == 3
 
 
 def test_a_seed_that_occurs_twice_is_refused():

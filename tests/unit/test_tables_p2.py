@@ -54,6 +54,48 @@ def test_printed_table_stands_beside_the_paper():
     assert "never run" not in repr(printed) and "32.0 ± 2.0" in printed._repr_html_()
 
 
+def verdict_of(records, **where):
+    return cell(p2.compare_table2(records), **where)["verdict"]
+
+
+def test_a_step_needs_two_seeds_on_both_ends():
+    low, high = frame(lam=0.1, **{"fgsm_0.3": [0.01, 0.02, 0.03]}), frame(lam=50.0, **{"fgsm_0.3": [0.80, 0.82, 0.81]})
+    where = {"measure": "adv", "lam": 50.0}
+    assert verdict_of(pandas.concat([low, high]), **where) == "same direction"
+    for records in ([low, high.head(1)], [low.head(1), high], [high]):
+        assert verdict_of(pandas.concat(records), **where) == "undecided"
+
+
+def marks(*records, measure="adv"):
+    table = p2.compare_table2(pandas.concat(records))
+    return table[table["measure"] == measure].set_index("lam")["uninformative"].to_dict()
+
+
+def test_a_published_spread_wider_than_its_row_is_marked():
+    """Under attack the means of C range over 29.92 - 13.66 = 16.26 points; at 25, 2 * 2.26 * 11.96 / sqrt(10) is 17.1."""
+    expected = {0.0: False, 0.1: False, 1.0: False, 10.0: False, 25.0: True, 50.0: True}
+    assert marks(baseline()[:0], frame(lam=10.0)) == expected
+    assert marks(frame(lam=25.0).head(1)) == expected  # one seed has no spread of its own
+
+
+def test_a_wide_spread_of_ours_marks_a_cell_as_well():
+    assert not marks(frame(lam=10.0))[10.0] and marks(frame(lam=10.0, **{"fgsm_0.3": [0.1, 0.3, 0.5]}))[10.0]
+
+
+def test_each_row_of_the_paper_has_its_own_range():
+    """Clean, C ranges over 98.67 - 98.55 = 0.12 points: 2 * 2.26 * 0.08 / sqrt(10) = 0.114, at 50 it is 0.157."""
+    assert marks(frame(lam=10.0).head(1), measure="clean") == {
+        0.0: False, 0.1: False, 1.0: False, 10.0: False, 25.0: False, 50.0: True}
+    both = p2.compare_table2(pandas.concat([frame(lam=25.0), frame(lam=25.0, model="A")]).drop_duplicates(["model", "lam"]))
+    assert [cell(both, measure="adv", lam=25.0, model=model)["uninformative"] for model in "CA"] == [True, False]
+
+
+def test_printed_verdicts_on_marked_cells_say_so():
+    table = p2.compare_table2(pandas.concat([frame(lam=10.0), frame(lam=50.0)]))
+    printed = p2.lay_out(table, "C", "adv", {("mean", "softmax"): "softmax"}).frame.set_index("λ")["verdict on softmax"]
+    assert printed["50"] == "matches (wide)" and printed["10"] == "undecided" and printed["0"] == "not in the paper"
+
+
 def test_the_reference_cell_has_no_direction_of_its_own():
     table = p2.compare_table2(frame(lam=0.1, **{"fgsm_0.3": [0.80, 0.82, 0.81]}))
     assert cell(table, measure="adv", lam=0.1)["verdict"] == "differs"
@@ -65,6 +107,22 @@ def test_a_collapsed_network_is_no_match():
     assert found["collapsed"] and found["verdict"] == "differs"
     printed = p2.lay_out(p2.compare_table2(collapsed), "C", "adv", {("mean", "softmax"): "softmax"})
     assert "11.35 ± 0.00, collapsed" in repr(printed)
+
+
+@pytest.mark.parametrize("number, adv, without_the_rule", [
+    (3, [0.10, 0.11, 0.12], "same direction"), (1, [0.1135], "undecided"),
+])
+def test_a_collapsed_network_differs_whatever_the_rules_say(number, adv, without_the_rule):
+    low = frame(lam=0.1, **{"fgsm_0.3": [0.01, 0.011, 0.012]})
+    for clean, verdict in ((0.1135, "differs"), (0.98, without_the_rule)):
+        records = pandas.concat([low, frame(lam=50.0, clean=clean).head(number).assign(**{"fgsm_0.3": adv})])
+        assert verdict_of(records, measure="adv", lam=50.0) == verdict
+
+
+def test_networks_that_collapsed_alike_do_not_count_as_neither_moves():
+    collapsed = [frame(lam=lam, clean=0.1135, **{"fgsm_0.3": [0.1134, 0.1135, 0.1136]}) for lam in (0.1, 1.0)]
+    assert verdict_of(pandas.concat(collapsed).assign(model="B"), measure="adv", lam=1.0) == "differs"
+    assert verdict_of(pandas.concat(collapsed).assign(model="B", clean=0.98), measure="adv", lam=1.0) == "neither moves"
 
 
 def adversarial(method="adv_train", **columns):
@@ -89,6 +147,31 @@ def test_an_effect_of_the_penalty_is_counted_from_the_same_epsilon():
     base = paper.read_cell("P2", table=3, model="C", eps=0.3, lam=0, measure="adv")
     expected = paper.judge(ours, theirs, our_reference=Cell(81.0, 1.0, 3), their_reference=base)
     assert (here["method"], here["verdict"]) == ("adv_train_gp", expected)
+
+
+def test_a_collapsed_network_differs_in_table_3_too():
+    for clean, verdict in ((0.5, "same direction"), (0.1135, "differs")):
+        records = pandas.concat([adversarial(eps=0.05), adversarial(eps=0.3, clean=[clean, clean, clean - 1e-4])])
+        found = p2.compare_tables_3_and_4(records)[3]
+        assert cell(found, model="C", eps=0.3, lam=0, measure="clean")["verdict"] == verdict
+
+
+def test_a_row_of_table_3_is_that_of_one_method():
+    """Clean, C ranges over 0.50 points with adversarial training and 0.45 with the penalty, over 0.56 together."""
+    clean = [0.97, 0.97 + 0.00115, 0.97 + 2 * 0.00115]  # std 0.115: the intervals are 0.47 and 0.49 wide
+    records = pandas.concat([adversarial(clean=clean), adversarial("adv_train_gp", lam=10.0, clean=clean)])
+    three = p2.compare_tables_3_and_4(records)[3]
+    found = {lam: cell(three, model="C", eps=0.3, lam=lam, measure="clean") for lam in (0, 10)}
+    for lam, length in ((0, 0.50), (10, 0.45)):
+        low, high = paper.welch(found[lam]["ours"], found[lam]["theirs"])
+        assert 0.45 < high - low < 0.50 and found[lam]["uninformative"] == (high - low > length)
+
+
+def test_a_row_of_table_4_is_that_of_all_its_lambdas():
+    four = p2.compare_tables_3_and_4(adversarial(eps=0.05))[4]
+    assert (four["verdict"] == "not run").all() and not four["uninformative"].any()
+    wide = p2.compare_tables_3_and_4(adversarial(**{"fgsm_0.3": [0.80, 0.82, 0.84]}))[4]
+    assert cell(wide, lam=0, measure="adv")["uninformative"]
 
 
 def test_an_unknown_method_is_named_with_the_nearest_one():

@@ -9,6 +9,7 @@ chapter adds its file, with `__all__`, and one line here.
 import inspect
 
 from dbp.checks.adversarial_examples import *
+from dbp.checks.auddc import *
 from dbp.checks.dbp_autoencoder import *
 from dbp.checks.double_backpropagation import *
 from dbp.checks.draw import *

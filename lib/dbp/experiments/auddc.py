@@ -70,7 +70,7 @@ def plan(profile: Profile) -> list[Config]:
     """The runs of a profile, each once, seed by seed."""
     return profiles.seed_by_seed(
         profile.auddc.parts,
-        lambda part, seed: [Config(network, **vars(part.attack)) for network in dbp_autoencoders.configs(part.networks, seed)])
+        lambda part, seed: [Config(each, **vars(part.attack)) for each in dbp_autoencoders.configs(part.networks, seed)])
 
 
 def needs(config: Config) -> list[tuple[str, object]]:

@@ -9,6 +9,7 @@ chapter adds its file, with `__all__`, and one line here.
 import inspect
 
 from dbp.plots.adversarial_examples import *
+from dbp.plots.auddc import *
 from dbp.plots.dbp_autoencoder import *
 from dbp.plots.double_backpropagation import *
 from dbp.plots.draw import *

@@ -25,13 +25,14 @@ def make_cell(values: Sequence[float]) -> Cell:
     """The cell of some runs: mean, standard deviation (n - 1), and how many they are.
 
     Args:
-        values: one a run, at least one, in any unit.
+        values: one a run, at least one, in any unit. One that is not a number stays visible: then the mean is none either.
 
     Returns:
         A `Cell` in that unit; its `std` is None where there is one value only.
     """
     values = pandas.Series(values, dtype=float)
-    return Cell(float(values.mean()), float(values.std()) if len(values) > 1 else None, len(values))
+    std = float(values.std(skipna=False)) if len(values) > 1 else None
+    return Cell(float(values.mean(skipna=False)), std, len(values))
 
 
 def make_cells(frame: pandas.DataFrame, by: list[str], measure: str, *, percent: bool = True) -> dict[tuple, Cell]:

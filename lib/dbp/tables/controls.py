@@ -1,5 +1,7 @@
 """Is it the penalty, or would any regulariser do? P1 Eq. (10) and the controls, compared where they blur the same."""
 
+from collections.abc import Sequence
+
 import pandas
 
 from dbp.tables.cells import Printed, format_cell, make_cell
@@ -37,7 +39,7 @@ def trace_paths(frame: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
 
 
 def match_reconstruction(
-    frame: pandas.DataFrame, *, method: str = "detached", strength: float = 0.01
+    frame: pandas.DataFrame, *, method: str = "detached", strength: float = 0.01, measures: Sequence[str] = MEASURES
 ) -> pandas.DataFrame:
     """What does the same blur buy elsewhere? Every method at the reconstruction loss of one DBP model.
 
@@ -49,11 +51,11 @@ def match_reconstruction(
     Args:
         frame: records of `dbp_autoencoders`, of one model and data set.
         method, strength: which DBP model, of those in `trace_paths`.
+        measures: columns that are compared, the `reconstruction` among them.
 
     Returns:
         One row a method, "plain" first: `method`; `how` ("itself", "interpolated" or "nearest"); `strength` (the mean over
-        seeds, of lam1, lam2, weight_decay or input_noise); and a `Cell` over the seeds for `reconstruction` (nats a pixel),
-        `jacobian`, `encoder_path` and `whole`.
+        seeds, of lam1, lam2, weight_decay or input_noise); and a `Cell` over the seeds for each measure, in its unit.
 
     Raises:
         ValueError: there is no such DBP model.
@@ -64,31 +66,32 @@ def match_reconstruction(
     if reference.empty:
         raise ValueError(f"no run of {method!r} has strength {strength!r}; there are {', '.join(found)}")
     loss = float(reference["reconstruction"].mean())
-    rows = [_row("plain", "itself", found[method][found[method]["strength"] == 0])]
+    rows = [_row("plain", "itself", found[method][found[method]["strength"] == 0], measures)]
     for name, runs in found.items():
         if name == method:
-            rows.append(_row(name, "itself", reference))
+            rows.append(_row(name, "itself", reference, measures))
             continue
         paths = [path for _, path in runs.groupby("seed") if len(path) > 1]  # a control may have fewer seeds
-        places = [_first_place(path, loss) for path in paths]
+        places = [_first_place(path, loss, measures) for path in paths]
         if all(place is not None for place in places):
-            rows.append(_row(name, "interpolated", pandas.DataFrame(places)))
+            rows.append(_row(name, "interpolated", pandas.DataFrame(places), measures))
         else:
             means = runs.groupby("strength")["reconstruction"].mean()
-            rows.append(_row(name, "nearest", runs[runs["strength"] == (means - loss).abs().idxmin()]))
+            rows.append(_row(name, "nearest", runs[runs["strength"] == (means - loss).abs().idxmin()], measures))
     return pandas.DataFrame(rows)
 
 
 def lay_out(table: pandas.DataFrame) -> Printed:
     """One printable table: a row a method, as `match_reconstruction` gives them."""
     texts = table.assign(strength=[f"{value:.3g}" for value in table["strength"]])
-    texts[list(MEASURES)] = table[list(MEASURES)].map(lambda cell: format_cell(cell, percent=False))
+    cells = [name for name in table if name not in ("method", "how", "strength")]
+    texts[cells] = table[cells].map(lambda cell: format_cell(cell, percent=False))
     return Printed(texts.rename(columns=NAMES))
 
 
-def _first_place(path: pandas.DataFrame, loss: float) -> pandas.Series | None:
+def _first_place(path: pandas.DataFrame, loss: float, measures: Sequence[str]) -> pandas.Series | None:
     """Where one seed's path first reaches a reconstruction loss: strength and measures, or None."""
-    values = path[["strength", *MEASURES]].astype(float)
+    values = path[["strength", *measures]].astype(float)
     for (_, before), (_, after) in zip(values.iloc[:-1].iterrows(), values.iloc[1:].iterrows(), strict=True):
         low, high = before["reconstruction"], after["reconstruction"]
         if low != high and min(low, high) <= loss <= max(low, high):
@@ -96,6 +99,6 @@ def _first_place(path: pandas.DataFrame, loss: float) -> pandas.Series | None:
     return None
 
 
-def _row(method: str, how: str, runs: pandas.DataFrame) -> dict:
-    cells = {measure: make_cell(runs[measure]) for measure in MEASURES}
+def _row(method: str, how: str, runs: pandas.DataFrame, measures: Sequence[str]) -> dict:
+    cells = {measure: make_cell(runs[measure]) for measure in measures}
     return {"method": method, "how": how, "strength": float(runs["strength"].mean()), **cells}

@@ -31,8 +31,10 @@ def compare_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
 
     Returns:
         One row a model, measure, lambda and reading (`reduction` and `outputs` of the penalty), with the two cells (`ours`,
-        `theirs`; None where there is none), the `verdict` of `dbp.tables.paper.judge`, and whether our networks `collapsed`
-        to a constant answer, which counts as *differs*. Readings without any record are left out.
+        `theirs`; None where there is none), the `verdict` of `dbp.tables.paper.judge`, whether our networks `collapsed` to a
+        constant answer, which *differs* whatever the numbers, and whether the cell is `uninformative`: Welch's interval of
+        ours - theirs is wider than the range of the published means of its model and measure over all lambdas, so that
+        nearly any of them would match. Readings without any record are left out.
 
     Raises:
         ValueError: a column is missing, or a seed occurs twice in a cell.
@@ -50,7 +52,7 @@ def compare_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
                 baseline = cells.get((model, 0.0, *BASELINE))
                 rows.append(named | {"lam": 0.0, "ours": baseline, "theirs": None, "verdict": "not in the paper"})
                 for lam in lambdas:
-                    # The reference itself has no direction: it matches or it differs.
+                    # The reference itself has no direction.
                     references = {} if lam == 0.1 else {"our_reference": ours[0.1], "their_reference": theirs[0.1]}
                     verdict = paper.judge(ours[lam], theirs[lam], **references)
                     rows.append(named | {"lam": lam, "ours": ours[lam], "theirs": theirs[lam], "verdict": verdict})
@@ -58,8 +60,8 @@ def compare_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
     where = [tuple(row) for row in table[["model", "lam", *READING]].to_numpy()]
     table["collapsed"] = [key in clean and clean[key].mean < COLLAPSED for key in where]
     # A constant network is no match, however near its share of correct answers comes to a published number.
-    table.loc[table["collapsed"] & table["verdict"].isin(paper.VERDICTS[:2]), "verdict"] = "differs"
-    return table
+    table.loc[table["collapsed"] & table["theirs"].notna(), "verdict"] = "differs"
+    return table.assign(uninformative=_is_uninformative(table, ["model", "measure"]))
 
 
 def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFrame]:
@@ -73,7 +75,9 @@ def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFram
 
     Returns:
         Table number to one row a published cell: `model`, `method`, `eps`, `lam`, `measure`, the two cells (`ours`,
-        `theirs`) and the `verdict` of `dbp.tables.paper.judge`.
+        `theirs`), the `verdict` of `dbp.tables.paper.judge` (a collapsed network *differs*), and whether the cell is
+        `uninformative`, as in `compare_table2`: beside the range over epsilon of its model, method and measure in Table 3,
+        over lambda of its measure in Table 4.
 
     Raises:
         ValueError: a column is missing, or a seed occurs twice in a cell.
@@ -86,8 +90,10 @@ def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFram
             for measure, column in (("clean", "clean"), ("adv", f"fgsm_{eps:g}")):
                 cells = make_cells(part[part["eps"] == eps], ["model", "lam"], column)
                 ours |= {(model, eps, lam, measure): cell for (model, lam), cell in cells.items()}
-    return {3: _compare(ours, 3, lambda eps, lam: (eps if lam else 0.05, 0)),
-            4: _compare(ours, 4, lambda eps, lam: (eps, 0))}
+    three = _compare(ours, 3, lambda eps, lam: (eps if lam else 0.05, 0))
+    four = _compare(ours, 4, lambda eps, lam: (eps, 0))
+    return {3: three.assign(uninformative=_is_uninformative(three, ["model", "method", "measure"])),
+            4: four.assign(uninformative=_is_uninformative(four, ["model", "measure"]))}
 
 
 def select_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
@@ -125,6 +131,9 @@ def compare_by_seed(one: pandas.DataFrame, other: pandas.DataFrame, measure: str
 def lay_out(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tuple[str, str], str]) -> Printed:
     """One printable table: a row a lambda; the paper's column, then ours and its verdict for every reading in `names`.
 
+    A verdict on an `uninformative` cell ends in "(wide)": nearly any number of the paper's row would match there. So a match
+    says little. Means that *differ* do so in spite of it.
+
     Args:
         table: of `compare_table2`.
         model: "A", "B" or "C".
@@ -138,7 +147,7 @@ def lay_out(table: pandas.DataFrame, model: str, measure: str, names: Mapping[tu
             columns["λ"][row.lam] = f"{row.lam:g}"
             columns["the paper"][row.lam] = format_cell(row.theirs)
             columns.setdefault(name, {})[row.lam] = format_cell(row.ours) + (", collapsed" if row.collapsed else "")
-            columns.setdefault(f"verdict on {name}", {})[row.lam] = row.verdict
+            columns.setdefault(f"verdict on {name}", {})[row.lam] = row.verdict + (" (wide)" if row.uninformative else "")
     return Printed(pandas.DataFrame(columns).reset_index(drop=True))
 
 
@@ -165,7 +174,22 @@ def _compare(ours: Mapping[tuple, Cell], number: int, reference: Callable[[float
         key, base = (model, eps, lam, measure), (model, *reference(eps, lam), measure)
         cells = [paper.read_cell("P2", table=number, **dict(zip(names, place, strict=True))) for place in (key, base)]
         references = {} if base == key else {"our_reference": ours.get(base), "their_reference": cells[1]}
-        verdict = paper.judge(ours.get(key), cells[0], **references)
+        clean = ours.get((model, eps, lam, "clean"))
+        collapsed = clean is not None and clean.mean < COLLAPSED
+        verdict = "differs" if collapsed else paper.judge(ours.get(key), cells[0], **references)
         rows.append(dict(zip(names, key, strict=True)) | {
             "method": "adv_train_gp" if lam else "adv_train", "ours": ours.get(key), "theirs": cells[0], "verdict": verdict})
     return pandas.DataFrame(rows)
+
+
+def _is_uninformative(table: pandas.DataFrame, row: list[str]) -> pandas.Series:
+    """Is the interval of ours - theirs wider than the range of the published means that agree in the columns `row`?
+
+    Where there is nothing of ours, or one seed, it is the interval of theirs alone.
+    """
+    means = table["theirs"].map(lambda cell: cell.mean if cell else float("nan")).groupby([table[name] for name in row])
+    widths = []
+    for ours, theirs in zip(table["ours"], table["theirs"], strict=True):
+        low, high = paper.welch(ours or Cell(theirs.mean), theirs) if theirs else (0.0, 0.0)
+        widths.append(high - low)
+    return pandas.Series(widths, table.index) > means.transform("max") - means.transform("min")

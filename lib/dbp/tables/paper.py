@@ -6,11 +6,12 @@ import math
 
 import pandas
 import yaml
+from scipy.special import stdtrit
 
 from dbp.spelling import require_name
 from dbp.tables.cells import Cell
 
-VERDICTS = ("matches", "same direction", "differs", "not run")
+VERDICTS = ("matches", "same direction", "neither moves", "undecided", "differs", "not run")
 
 
 @functools.cache
@@ -45,56 +46,101 @@ def read_cell(paper: str, **where) -> Cell:
         paper: "P1" or "P2".
         where: columns of `read_table`, with the values of the one row.
 
+    Returns:
+        The `Cell`; its `n` is None where no spread is printed, since then nothing says what the runs were.
+
     Raises:
         ValueError: nothing, or more than one number, is so named.
     """
     rows = [row for row in _cells(paper) if all(row.get(name) == value for name, value in where.items())]
     if len(rows) != 1:
         raise ValueError(f"{paper} has {len(rows)} numbers with {where}, expected one")
-    return Cell(rows[0]["mean"], rows[0].get("std"), _document()[paper]["runs"])
+    std = rows[0].get("std")
+    return Cell(rows[0]["mean"], std, None if std is None else _document()[paper]["runs"])
 
 
 def judge(
-    ours: Cell | None, theirs: Cell, *, our_reference: Cell | None = None, their_reference: Cell | None = None
+    ours: Cell | None, theirs: Cell, *,
+    our_reference: Cell | None = None, their_reference: Cell | None = None, unit_known: bool = True,
 ) -> str:
-    """How our number stands to theirs, in one of four words.
+    """How our number stands to theirs, in one of six words. The first rule that applies decides.
 
-    Two means differ if Welch's 95 % interval of their difference leaves out 0. Where only one side has a spread, the
-    interval is made from that one; where neither has, any difference counts.
+    1. *not run*: there is no number of ours.
+    2. *matches*: ours has at least three seeds, and the 95 % interval of ours - theirs (`welch`) contains 0. Two seeds say
+       too little about their spread, and one says nothing.
+    3. With references, what counts is the step from the reference cell. It goes up or down if its interval leaves out 0;
+       otherwise it cannot be told from noise. Without two seeds of ours on both ends, *undecided*. Both steps go the same
+       way: *same direction*. Neither can be told from noise: *neither moves*. They go opposite ways: *differs*. Only one
+       moves: *undecided* if the interval of the other contains its step, which noise could then hide; else *differs*.
+    4. Without references, *differs* if the interval of ours - theirs leaves out 0, else *undecided*.
 
-    *matches*: ours and theirs do not differ. *same direction*: they do, but the step from the reference cell goes the same
-    way on both sides, up or down, or is a difference on neither. *differs*: none of these. *not run*: there is no number of
-    ours.
+    Degenerate cells. A spread of 0 is a spread, of runs that agree. A spread of unknown n, or of one run, is none. A
+    published number without a spread is exact, and so is a step between two such. Where neither side has a spread, rule 4
+    says *undecided*. A mean of ours that is not finite, as of runs that diverged, is *undecided*, and so is a step from one.
+    In an unknown unit nothing matches, rule 4 says *undecided*, and in rule 3 so does a step on one side only, since it
+    cannot be compared with the interval of the other.
 
     Args:
-        ours, theirs: the two cells, in the same unit.
-        our_reference, their_reference: the cell that the step is counted from (lambda = 0.1 in P2 Table 2); without
-            them there is no direction to compare.
+        ours, theirs: the two cells, in the same unit (but see `unit_known`).
+        our_reference, their_reference: the cell that the step is counted from (lambda = 0.1 in P2 Table 2). Without
+            theirs there is no direction to compare; without ours it is *undecided*, unless it matches.
+        unit_known: theirs is known to be in the unit of ours. The sign of a step needs no unit.
 
     Returns:
         One of `VERDICTS`.
     """
     if ours is None:
         return "not run"
-    if _sign(ours, theirs) == 0:
+    if not math.isfinite(ours.mean):
+        return "undecided"
+    apart = _sign(welch(ours, theirs))
+    if unit_known and _seeds(ours) >= 3 and apart == 0:
         return "matches"
-    if our_reference is None or their_reference is None:
+    if their_reference is not None:
+        if our_reference is None or min(_seeds(ours), _seeds(our_reference)) < 2:
+            return "undecided"
+        return _compare_steps((ours, our_reference), (theirs, their_reference), unit_known)
+    return "differs" if unit_known and apart and (_seeds(ours) or _seeds(theirs)) else "undecided"
+
+
+def welch(one: Cell, other: Cell) -> tuple[float, float]:
+    """Welch's 95 % interval of the difference of two means, one - other.
+
+    Args:
+        one, other: in the same unit. One without a spread (or with a spread of an unknown number of runs) is taken as exact:
+            the interval is Student's, of the other cell, and only a point where neither has a spread.
+
+    Returns:
+        (low, high), in that unit.
+    """
+    parts = [(cell.std**2 / cell.n, cell.n - 1) for cell in (one, other) if _seeds(cell)]
+    variance, difference = sum(part for part, _ in parts), one.mean - other.mean
+    if not variance > 0:
+        return difference, difference
+    freedom = 1 / sum((part / variance) ** 2 / degrees for part, degrees in parts)  # Welch and Satterthwaite
+    half = float(stdtrit(freedom, 0.975)) * math.sqrt(variance)
+    return difference - half, difference + half
+
+
+def _compare_steps(ours: tuple[Cell, Cell], theirs: tuple[Cell, Cell], unit_known: bool) -> str:
+    """Rule 3 of `judge`; each side is its cell and its reference."""
+    intervals = [welch(*side) for side in (ours, theirs)]
+    signs = [_sign(interval) for interval in intervals]
+    if signs[0] == signs[1]:
+        return "same direction" if signs[0] else "neither moves"
+    if all(signs):
         return "differs"
-    return "same direction" if _sign(ours, our_reference) == _sign(theirs, their_reference) else "differs"
+    (low, high), (end, start) = intervals[signs.index(0)], ours if signs[0] else theirs
+    return "undecided" if not unit_known or low <= end.mean - start.mean <= high else "differs"
 
 
-def _sign(a: Cell, b: Cell) -> int:
-    """The sign of a - b, or 0 where Welch's 95 % interval of the difference contains 0."""
-    from scipy.stats import t
+def _sign(interval: tuple[float, float]) -> int:
+    return (interval[0] > 0) - (interval[1] < 0)
 
-    parts = [(cell.std**2 / cell.n, cell.n - 1) for cell in (a, b) if cell.std is not None and (cell.n or 0) > 1]
-    variance = sum(part for part, _ in parts)
-    difference = a.mean - b.mean
-    if variance > 0:
-        freedom = variance**2 / sum(part**2 / degrees for part, degrees in parts)
-        if abs(difference) <= t.ppf(0.975, freedom) * math.sqrt(variance):
-            return 0
-    return (difference > 0) - (difference < 0)
+
+def _seeds(cell: Cell) -> int:
+    """Of how many runs its spread is; 0 where it has none, or where the mean is not finite."""
+    return cell.n if cell.std is not None and (cell.n or 0) > 1 and math.isfinite(cell.mean) else 0
 
 
 def _cells(paper: str) -> list[dict]:

@@ -20,13 +20,13 @@ def list_cells(table: pandas.DataFrame, columns: Sequence[str], *, percent: bool
         percent: how a cell is written, as of `dbp.tables.cells.format_cell`.
 
     Returns:
-        Texts: `columns`, the paper, ours, seeds, verdict.
+        Texts: `columns`, the paper, ours, seeds, verdict; and the mark `uninformative` (bool) if the table has it.
     """
     texts = _named(table, columns)
     for name, side in (("the paper", "theirs"), ("ours", "ours")):
         texts[name] = table[side].map(lambda cell: format_cell(cell, percent=percent))
     texts["seeds"] = table["ours"].map(lambda cell: str(cell.n) if cell else "–")
-    return texts.assign(verdict=table["verdict"])
+    return texts.assign(**{name: table[name] for name in ("verdict", "uninformative") if name in table})
 
 
 def list_not_run(name: str, number: int, columns: Sequence[str] | None = None) -> pandas.DataFrame:
@@ -43,19 +43,26 @@ def list_not_run(name: str, number: int, columns: Sequence[str] | None = None) -
     table = paper.read_table(name, number)
     columns = [column for column in table if column not in NOT_COLUMNS] if columns is None else columns
     texts = _named(table, columns)
-    texts["the paper"] = [f"{row['mean']:g}" + (f" ± {row['std']:g}" if row.get("std", 0) > 0 else "")
+    texts["the paper"] = [f"{row['mean']:.10g}" + (f" ± {row['std']:g}" if row.get("std", 0) > 0 else "")
                           for _, row in table.iterrows()]
     return texts.assign(ours="–", seeds="–", verdict="not run")
 
 
 def count_verdicts(parts: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
-    """How many cells of each table have which verdict: a row a table, a column a verdict.
+    """How many cells of each table have which verdict.
 
     Args:
-        parts: name of the table to its cells, as `list_cells` and `list_not_run` give them.
+        parts: name of the table to its cells, as `list_cells` and `list_not_run` give them, or the tables of `dbp.tables.p1`
+            and `p2` themselves.
+
+    Returns:
+        A row a table, with a column a verdict, and how many of the cells, whatever their verdict, are marked
+        `uninformative` (0 in tables without that mark).
     """
     found = {name: part["verdict"].value_counts() for name, part in parts.items()}
     counts = pandas.DataFrame(found).T.reindex(columns=paper.VERDICTS).fillna(0).astype(int)
+    counts["uninformative"] = [int(part["uninformative"].eq(True).sum()) if "uninformative" in part else 0
+                               for part in parts.values()]
     return counts.rename_axis("table").reset_index()
 
 
