@@ -79,8 +79,8 @@ def spoil(tmp_path):
     ("penalties.py", "from dbp.experiments import get\n", "penalties, line {}, imports experiments"),
     ("data/split.py", "def f():\n    from dbp.models.vae import VAE\n", "data.split, line {}, imports models.vae"),
     ("experiments/l1_penalty.py", "import dbp.runs.store\n", "experiments.l1_penalty, line {}, imports runs.store"),
-    ("metrics.py", "from dbp import training\n", "metrics, line {}, imports training"),
-    ("metrics.py", "from .training import loop\n", "metrics, line {}, imports training.loop"),
+    ("intervals.py", "from dbp import training\n", "intervals, line {}, imports training"),
+    ("intervals.py", "from .training import loop\n", "intervals, line {}, imports training.loop"),
     ("attacks/losses.py", "from ..runs import store\n", "attacks.losses, line {}, imports runs.store"),
     ("models/vae.py", "import dbp\nfit = lambda: dbp.training.fit_classifier\n", "models.vae, line {}, imports training"),
     ("device.py", "import importlib\nf = lambda: importlib.import_module('dbp.cli')\n", "device, line {}, imports cli"),
@@ -114,14 +114,14 @@ def test_a_function_without_its_words_is_noticed(spoil):
     assert added(spoil("penalties.py", "\n\ndef public(a, b):\n    return a\n")) == [
         "penalties.py: public has no docstring"]
     one_line = '\n\ndef public_{}(a, b):\n    """It takes a."""\n'
-    assert added(spoil("metrics.py", one_line.format(2)))[0] == "metrics.py: public_2 does not say what b are"
+    assert added(spoil("intervals.py", one_line.format(2)))[0] == "intervals.py: public_2 does not say what b are"
     assert len(added(spoil("data/load.py", one_line.format(3)))) == 2  # the room does not hand it out
     assert len(added(spoil("data/__init__.py", "\n\n__all__ = ['public_3']\n"))) == 3
 
 
 def test_a_name_that_was_moved_is_noticed(spoil):
-    package = spoil("metrics.py", "# see dbp.epochs, dbp.training.loop.one_pas and dbp.training.loop.one_pass\n")
-    assert guards.unknown_names(package) == ["metrics.py: dbp.epochs", "metrics.py: dbp.training.loop.one_pas"]
+    package = spoil("intervals.py", "# see dbp.epochs, dbp.training.loop.one_pas and dbp.training.loop.one_pass\n")
+    assert guards.unknown_names(package) == ["intervals.py: dbp.epochs", "intervals.py: dbp.training.loop.one_pas"]
 
 
 def test_a_long_file_is_noticed_with_its_blank_lines(tmp_path):

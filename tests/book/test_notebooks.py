@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from dbp import experiments, runs
-from dbp.tables import format_cell, p1, p2
+from dbp.tables import areas, format_cell, p1, p2
 
 CHAPTERS = guards.chapters()
 NOTEBOOKS = CHAPTERS.notebooks()
@@ -81,6 +81,14 @@ def test_published_numbers_of_the_autoencoders_are_those_of_the_records(page, mo
     table = p1.compare_table1(runs.load("dbp_autoencoders", "laptop"))
     nb = CHAPTERS.read(guards.ROOT / "notebooks" / f"{page}.ipynb")
     assert guards.numbers_off(nb, [repr(p1.lay_out(table, models, on))]) == []
+
+
+@pytest.mark.parametrize("space", areas.SPACES)
+def test_published_areas_are_those_of_the_records(space):
+    table = areas.compare_table2(runs.load("auddc", "laptop"))
+    nb = CHAPTERS.read(guards.ROOT / "notebooks" / "08_auddc.ipynb")
+    models = ["VAE", "DRAW1", "DRAW16", "DRAW16 (attention)"]
+    assert guards.numbers_off(nb, [repr(areas.lay_out(table, space, models))]) == []
 
 
 def test_guard_notices_a_number_that_was_changed_on_the_page():

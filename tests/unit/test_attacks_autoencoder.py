@@ -9,10 +9,10 @@ import torch
 
 from dbp.attacks.autoencoder import (
     attack_autoencoder,
-    attack_by_lbfgs,
     damage_autoencoder,
     straight_line,
 )
+from dbp.attacks.lbfgs import attack_by_lbfgs
 from dbp.models.autoencoders import build_autoencoder
 from dbp.models.vae import Autoencoder, Bernoulli, Output
 

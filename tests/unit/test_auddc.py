@@ -75,16 +75,43 @@ def test_envelope_begins_at_one_never_rises_and_takes_the_lowest():
     rising = curves((0.5, 0.2), (0.75, 0.9))  # the second point is a failure: the first one is allowed there too
     assert float(auddc(rising, envelope=True)) == pytest.approx(0.5 * 0.6 + 0.5 * 0.2, abs=1e-12)
     early, late = curves((0.0, 1.0), (0.25, 0.5), (1.0, 0.5)), curves((0.0, 1.0), (1.0, 0.0))
-    # Lowest at 0, 1/4 and 1: 1, 1/2 and 0. Between the last two the lines cross; trapezoids of the lower ends are taken.
-    assert float(auddc(early, late, envelope=True)) == pytest.approx(0.25 * 0.75 + 0.75 * 0.25, abs=1e-12)
+    # Lowest at 0, 1/4 and 1: 1, 1/2 and 0. Between the last two the lines cross, at (1/2, 1/2).
+    assert float(auddc(early, late, envelope=True)) == pytest.approx(0.25 * 0.75 + 0.25 * 0.5 + 0.5 * 0.25, abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)
-@given(POINTS, POINTS)
-def test_envelope_is_never_above_one_of_its_attacks(one, other):
-    one, other = (curves(*[(0.0, 1.0), *points]) for points in (one, other))
-    both = float(auddc(one, other, envelope=True))
-    assert both <= min(float(auddc(one, envelope=True)), float(auddc(other, envelope=True))) + 1e-12
+@given(POINTS, POINTS, POINTS)
+def test_a_further_attack_never_raises_the_envelope(one, two, three):
+    one, two, three = (curves(*[(0.0, 1.0), *points]) for points in (one, two, three))
+    area = [float(auddc(*some, envelope=True)) for some in ((one,), (one, two), (one, two, three))]
+    assert area[1] <= area[0] + 1e-12 and area[2] <= area[1] + 1e-12
+
+
+def test_an_attack_that_is_never_the_best_leaves_the_envelope_as_it_is():
+    early, late = curves((0.0, 1.0), (0.25, 0.5), (1.0, 0.5)), curves((0.0, 1.0), (1.0, 0.0))
+    useless = curves((0.0, 1.0), (0.5, 1.0))  # with a point where the others cross
+    assert float(auddc(early, late, useless, envelope=True)) == pytest.approx(float(auddc(early, late, envelope=True)))
+
+
+def test_area_of_an_envelope_is_the_area_under_distance_at():
+    early, late = curves((0.0, 1.0), (0.25, 0.5), (1.0, 0.5)), curves((0.0, 1.0), (1.0, 0.0))
+    grid = np.linspace(0, 1, 101)  # holds the crossing at 1/2
+    area = trapezoid(distance_at(early, late, distortion=grid)[0], grid)
+    assert float(auddc(early, late, envelope=True)) == pytest.approx(area, abs=1e-12)
+
+
+def test_a_distance_that_is_not_finite_gives_nan():
+    for envelope in (False, True):
+        assert math.isnan(float(auddc(curves((0.0, 1.0), (0.5, math.inf)), envelope=envelope)))
+
+
+def test_an_attack_without_a_point_in_reach_leaves_the_envelope_of_the_others():
+    assert float(auddc(curves((0.0, 1.0), (1.0, 0.0)), curves((1.5, 0.0)), envelope=True)) == pytest.approx(0.5)
+
+
+def test_distance_at_needs_the_same_pairs():
+    with pytest.raises(ValueError, match="every attack must have the 1 pairs of the first"):
+        distance_at(curves((0.0, 1.0)), pairs_of([(0.0, 1.0)], [(0.0, 0.0)]), distortion=[0.5])
 
 
 def test_several_attacks_need_the_envelope_and_the_same_pairs():

@@ -56,7 +56,7 @@ def test_a_run_needs_its_network_and_has_its_data_and_its_seed():
 
 @pytest.mark.parametrize("wrong, words", [
     (dict(pairs=0), "pairs must be at least 1, but is 0"),
-    (dict(trade_offs=1), "trade_offs must be at least 2, but is 1"),
+    (dict(trade_offs=2), "trade_offs must be at least 3, but is 2"),
     (dict(steps=0), "steps must be at least 1, but is 0"),
     (dict(steps=float("nan")), "steps must be at least 1, but is nan"),
     (dict(checked_pairs=0), "checked_pairs must be at least 1, but is 0"),
@@ -120,25 +120,38 @@ class Pixels(torch.nn.Module):
 
 
 class Linear(Autoencoder):
-    """Code and reconstruction are the image, times a factor; the code's variance is 1."""
+    """Reconstruction and code are the image, each times a factor; the code's variance is 1."""
 
-    def __init__(self, factor):
+    def __init__(self, factor=1.0, code=1.0):
         super().__init__(784, Pixels())
-        self.factor = factor
+        self.factor, self.code = factor, code
 
     def forward(self, x, noise=None):
-        code = self.factor * x
-        return Output(code, code.flatten(1), torch.zeros_like(x.flatten(1)))
+        return Output(self.factor * x, self.code * x.flatten(1), torch.zeros_like(x.flatten(1)))
 
 
 def test_where_images_are_reproduced_exactly_nothing_beats_the_straight_line():
     config = dataclasses.replace(CONFIG, pairs=3, trade_offs=21, steps=90)
-    found = auddc.run(config, networks=[Linear(1.0)])
+    found = auddc.run(config, networks=[Linear()])
     assert found["collapsed"] == 0 and found["areas"]["gap"] == pytest.approx([1.0] * 3, abs=1e-6)
     assert found["line"] == pytest.approx(0.5, abs=1e-6)
     for name in ("latent", "output", "latent_envelope", "output_envelope", "envelope"):
         assert found[name] == pytest.approx(0.5, abs=2e-3), name
     assert found["curves"]["line"] == pytest.approx([1 - share for share in auddc.DISTORTIONS], abs=1e-6)
+
+
+def test_each_space_is_attacked_by_its_own_distance():
+    found = auddc.run(dataclasses.replace(CONFIG, trade_offs=21, steps=90), networks=[Linear(code=0.0)])
+    assert found["latent"] == pytest.approx(1, abs=1e-6)  # all images have one code: there is no reason to leave x
+    assert found["output"] == pytest.approx(0.5, abs=2e-3)
+
+
+def test_an_attack_that_gets_nowhere_is_seen_beside_the_line_and_with_more_steps():
+    found = auddc.run(dataclasses.replace(CONFIG, steps=1), networks=[Linear()])
+    for space in attacks.SPACES:
+        assert found[space] > 0.8 and found[f"{space}_envelope"] == pytest.approx(0.5, abs=0.01)
+        once, twice, four_times = (found["convergence"][space][times] for times in "124")
+        assert once > twice + 0.01 > four_times + 0.02
 
 
 def nothing_but_none(value):
@@ -147,7 +160,7 @@ def nothing_but_none(value):
 
 
 def test_a_network_that_has_collapsed_counts_all_pairs_and_gives_no_number():
-    found = json.loads(json.dumps(auddc.run(CONFIG, networks=[Linear(0.0)]), allow_nan=False))
+    found = json.loads(json.dumps(auddc.run(CONFIG, networks=[Linear(factor=0.0)]), allow_nan=False))
     areas = found.pop("areas")
     assert found.pop("collapsed") == 4 and areas.pop("gap") == [0.0] * 4
     assert len(areas.pop("image")) == len(areas.pop("target")) == 4

@@ -40,6 +40,16 @@ def test_path_has_a_panel_a_measure_and_a_dot_a_seed():
     assert [text.get_text() for text in found.axes[2].get_xticklabels()] == ["0", "0.01", "1"]
 
 
+def test_courses_have_a_panel_a_measure_and_a_line_a_seed():
+    course = pandas.DataFrame({"reconstruction": [0.2, 0.1], "whole": [9.0, 8.0], "encoder_path": [2.0, 3.0],
+                               "jacobian": [1.0, 2.0]}, index=[1, 2])
+    found = plots.over_epochs({"plain": [course, course], "attached": [course]}, **WORDS).figure
+    drawn = [[line for line in ax.lines if len(line.get_xdata())] for ax in found.axes]
+    assert [len(lines) for lines in drawn] == [3, 3, 3, 3]
+    assert drawn[3][0].get_ydata().tolist() == [1.0, 2.0]
+    assert "training" in found.axes[0].get_title() and "training" not in found.axes[1].get_title()
+
+
 def test_trade_off_starts_at_the_plain_network_and_ends_at_the_limit():
     paths = {"detached": runs((0.0, 0.1, 0.2), 0.1, -10), "KL weight": runs((1.0, 1.5, 9.0), 0.1, -0.5)}
     ax = plots.trade_off(paths, most=0.3, **WORDS).figure.axes[0]

@@ -117,7 +117,7 @@ def attacked(tmp_path):
 
 @pytest.mark.parametrize("inner, change, words", [
     ("attack", {"pairs": 0}, "auddc, parts, attack, pairs must be at least 1, but is 0"),
-    ("attack", {"trade_offs": 1}, "auddc, parts, attack, trade_offs must be at least 2, but is 1"),
+    ("attack", {"trade_offs": 2}, "auddc, parts, attack, trade_offs must be at least 3, but is 2"),
     ("attack", {"steps": 2.5}, "auddc, parts, attack, steps must be of type int, but is 2.5"),
     ("attack", {"checked_pair": 1}, "no field 'checked_pair'; .*did you mean 'checked_pairs'"),
     ("attack", {"checked_pairs": ...}, "auddc, parts, attack lacks checked_pairs"),

@@ -44,7 +44,7 @@ class Config:
     checked_pairs: int
 
     def __post_init__(self) -> None:
-        for name, least in (("pairs", 1), ("trade_offs", 2), ("steps", 1), ("checked_pairs", 1)):
+        for name, least in (("pairs", 1), ("trade_offs", 3), ("steps", 1), ("checked_pairs", 1)):
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name} must be at least {least}, but is {getattr(self, name)!r}")
         if self.checked_pairs > self.pairs:
@@ -87,7 +87,7 @@ def trade_offs_of(count: int) -> Tensor:
     """0 and the powers of 2 between 2^-20 and 2^20, evenly spaced in the exponent: P1 adopts 51 of them.
 
     Args:
-        count: how many, at least 2.
+        count: how many, at least 3.
 
     Returns:
         float32, [count], rising; nats (latent) or squared pixels (output) per squared pixel.
@@ -141,7 +141,7 @@ def run(
 
     found = {space: _attacked(model, x, target, space, config) for space in SPACES}
     found["line"] = distortion_curves(model, x, target, straight_line(x, target, LINE_POINTS))
-    sound = ~found["line"].collapsed()
+    sound = ~found["line"].collapsed().cpu()
     areas = {name: auddc(curves) for name, curves in found.items()}
     for space in SPACES:
         areas[f"{space}_envelope"] = auddc(found[space], found["line"], envelope=True)

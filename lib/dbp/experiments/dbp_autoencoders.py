@@ -4,7 +4,7 @@ One run is one training of one autoencoder by P1 Eq. (10)-(12), followed by its 
 the three readings of `dbp.metrics.autoencoder_gradients`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -101,7 +101,8 @@ def plan(profile: Profile) -> list[Config]:
     return profiles.seed_by_seed(profile.dbp_autoencoders.parts, configs)
 
 
-def configs(part, seed: int):
+def configs(part: profiles.DBPAutoencodersRuns, seed: int) -> Iterator[Config]:
+    """The runs of one part of a profile with one seed."""
     plain = dict(lam1=1.0, lam2=0.0, target="none", reduction="none", weight_decay=0.0, input_noise=0.0)
     for model in part.models:
         for name in part.methods:

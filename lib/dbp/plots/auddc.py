@@ -124,13 +124,16 @@ def area_over_blur(paths: Mapping[str, pandas.DataFrame], measures: Mapping[str,
             for name, runs in paths.items():
                 columns = runs.groupby("strength")[["reconstruction", measure]]
                 mean, spread = columns.mean().dropna(), columns.std().fillna(0)
+                if mean.empty:  # all of them collapsed
+                    continue
                 ax.errorbar(mean["reconstruction"], mean[measure], yerr=spread.loc[mean.index, measure], color=COLORS[name],
                             marker=MARKERS[name], markersize=4.5, linewidth=1.2, elinewidth=0.8)
                 ends.append((*mean.iloc[-1], name, COLORS[name]))
-            start = mean.iloc[0]
-            ax.plot(*start, "*", color=COLORS["plain"], markersize=12, zorder=5)
-            ax.annotate("plain", tuple(start), xytext=(4, -12), textcoords="offset points", color=COLORS["plain"],
-                        path_effects=[withStroke(linewidth=2.5, foreground="white")])
+                start = mean.iloc[0]  # the same for all methods: without any of them
+                ax.plot(*start, "*", color=COLORS["plain"], markersize=12, zorder=5)
+            if ends:
+                ax.annotate("plain", tuple(start), xytext=(4, -12), textcoords="offset points", color=COLORS["plain"],
+                            path_effects=[withStroke(linewidth=2.5, foreground="white")])
             ax.set_title(heading, fontsize="medium", weight="normal")
             ax.set_xlabel("reconstruction loss (nats a pixel)")
             if measure == list(measures)[-1]:

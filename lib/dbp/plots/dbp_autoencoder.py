@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from dbp.plots.style import COLORS, Figure, end_labels, show_image, theme
 
-__all__ = ["gradient_ways", "lambda2_paths", "trade_off"]
+__all__ = ["gradient_ways", "lambda2_paths", "over_epochs", "trade_off"]
 
 MARKERS = {"attached": "o", "detached": "s", "KL weight": "^", "weight decay": "D", "input noise": "v"}
 WAYS = ("the digit", "its\nreconstruction", "through\nthe encoder", "through\nthe target", "both\ntogether")
@@ -77,10 +78,7 @@ def lambda2_paths(paths: Mapping, *, mean_image: float, title: str, alt: str) ->
                 ax.axhline(mean_image, color=COLORS["neutral"], linestyle="--", linewidth=1)
                 ax.text(0, mean_image, "the mean image for all", color=COLORS["neutral"], va="bottom")
             else:
-                ax.set_yscale("log")
-                ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-                ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-                ax.yaxis.set_minor_formatter(NullFormatter())
+                _log_scale(ax)
             ax.set_title(label, fontsize="medium", weight="normal")
             ax.set_xticks(list(place.values()), [f"{strength:g}" for strength in known])
         for ax in axes[1]:
@@ -88,6 +86,35 @@ def lambda2_paths(paths: Mapping, *, mean_image: float, title: str, alt: str) ->
         for name in paths:
             axes[0, 0].plot([], [], MARKERS[name], color=COLORS[name], linestyle="-", label=f"target {name}")
         figure.legend(loc="outside lower right", ncols=2)
+        figure.suptitle(title)
+    return Figure(figure, alt)
+
+
+def over_epochs(courses: Mapping, *, title: str, alt: str) -> Figure:
+    """How the measures go with the epochs of a training: a line a seed, in the colour of the method.
+
+    Args:
+        courses: method to the courses of its seeds, each a frame over the epochs from 1 on with the columns `MEASURES`; the
+            reconstruction loss is that of the training, in nats a pixel.
+        title: the message, as a sentence.
+        alt: what is seen.
+    """
+    with theme():
+        figure, axes = plt.subplots(2, 2, figsize=(7.2, 5), layout="constrained", sharex=True)
+        for ax, (measure, label) in zip(axes.flat, MEASURES.items(), strict=True):
+            for name, seeds in courses.items():
+                for course in seeds:
+                    ax.plot(course.index, course[measure], color=COLORS[name], linewidth=1, alpha=0.8)
+            if measure == "reconstruction":
+                label = label.replace("(", "(training, ")
+            else:
+                _log_scale(ax)
+            ax.set_title(label, fontsize="medium", weight="normal")
+        for ax in axes[1]:
+            ax.set_xlabel("epoch")
+        for name in courses:
+            axes[0, 0].plot([], [], color=COLORS[name], label=name)
+        figure.legend(loc="outside lower right", ncols=len(courses))
         figure.suptitle(title)
     return Figure(figure, alt)
 
@@ -126,3 +153,10 @@ def trade_off(paths: Mapping, *, most: float, title: str, alt: str) -> Figure:
         end_labels(ax, ends, gap=0.06)
         ax.set_title(title, loc="left")
     return Figure(figure, alt)
+
+
+def _log_scale(ax: Axes) -> None:
+    ax.set_yscale("log")
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    ax.yaxis.set_minor_formatter(NullFormatter())

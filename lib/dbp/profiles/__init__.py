@@ -155,7 +155,7 @@ class AuddcSizes:
     """How much of everything `dbp.experiments.auddc` takes: pairs, trade-offs, steps; `checked_pairs` get more steps too."""
 
     pairs: int = _field(_COUNT)
-    trade_offs: int = _field(_at_least(2))
+    trade_offs: int = _field(_at_least(3))
     steps: int = _field(_COUNT)
     checked_pairs: int = _field(_COUNT)
 
