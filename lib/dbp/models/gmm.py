@@ -102,7 +102,7 @@ class ClassConditionalGMM(nn.Module):
 
     @property
     def bic(self) -> list[dict[int, float]]:
-        """For each class, the numbers of components that were tried and their BIC, in nats; the least was taken."""
+        """For each class, the numbers of components that were tried and their BIC; the least was taken."""
         return [{int(k): value for k, value in tried.items()} for tried in self.fitted.get("bic", [])]  # text in JSON
 
     def forward(self, z: Tensor) -> Tensor:
