@@ -39,16 +39,17 @@ sync: .venv/.book-ready  ## bring each notebook and its .md twin in step, the ne
 serve: book  ## build, then serve the pages on http://127.0.0.1:PORT
 	$(BIN)/python -m http.server -d _build/html $(PORT) --bind 127.0.0.1
 
-fast-mkl: .venv/mkl_on_amd.so  ## on AMD processors with AVX-512: build what makes matrix products twice as fast, and say how to use it
+fast-mkl: .venv/mkl_on_amd.so  ## on AMD processors with AVX-512: build what makes matrix products faster, and say how to use it
 	@echo 'export LD_PRELOAD=$(CURDIR)/$<'
 
 .venv/mkl_on_amd.so: benchmarks/mkl_on_amd.c
 	grep -q avx512f /proc/cpuinfo || { echo "this processor has no AVX-512" >&2; exit 1; }
 	mkdir -p $(@D) && $(CC) -shared -fPIC -O2 -o $@ $<
 
-bench: .venv/.test-ready  ## measure the cost of penalties and attacks, on a quiet machine
+bench: .venv/.test-ready  ## measure the cost of penalties, trainings and attacks, on a quiet machine
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/autoencoders.py
+	$(BIN)/python benchmarks/auddc.py
 
 clean:  ## remove what was built; the environment, the records and the stored outputs stay
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

@@ -24,7 +24,8 @@ from run import HERE, about, write
 from torch import Tensor, nn
 
 from dbp import data, runs
-from dbp.attacks.autoencoder import SPACES, AutoencoderAttack, attack_autoencoder, attack_by_lbfgs, straight_line
+from dbp.attacks.autoencoder import SPACES, AutoencoderAttack, attack_autoencoder, straight_line
+from dbp.attacks.lbfgs import attack_by_lbfgs
 from dbp.experiments.auddc import LINE_POINTS, choose_pairs, trade_offs_of
 from dbp.files import cache_folder, digest_of_tensors, read_tensors, write_tensors
 from dbp.metrics import auddc, distortion_curves

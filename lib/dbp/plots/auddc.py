@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas
-from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from dbp.plots.dbp_autoencoder import MARKERS
@@ -132,8 +131,9 @@ def area_over_blur(paths: Mapping[str, pandas.DataFrame], measures: Mapping[str,
                 start = mean.iloc[0]  # the same for all methods: without any of them
                 ax.plot(*start, "*", color=COLORS["plain"], markersize=12, zorder=5)
             if ends:
-                ax.annotate("plain", tuple(start), xytext=(4, -12), textcoords="offset points", color=COLORS["plain"],
-                            path_effects=[withStroke(linewidth=2.5, foreground="white")])
+                ax.annotate("plain", tuple(start), xytext=(-8, 0), textcoords="offset points", color=COLORS["plain"],
+                            ha="right", va="center")
+                ax.margins(x=0.2)
             ax.set_title(heading, fontsize="medium", weight="normal")
             ax.set_xlabel("reconstruction loss (nats a pixel)")
             if measure == list(measures)[-1]:
