@@ -17,7 +17,8 @@ from types import ModuleType
 
 from dbp.spelling import require_name
 
-NAMES = ("l1_penalty", "l1_adversarial_training", "worst_case", "dbp_autoencoders", "auddc")
+NAMES = ("l1_penalty", "l1_adversarial_training", "worst_case", "dbp_autoencoders", "auddc", "undefended_classifiers",
+         "gmm_classifier", "image_transition")
 
 
 def get(name: str) -> ModuleType:
