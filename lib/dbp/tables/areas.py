@@ -71,11 +71,11 @@ def lay_out(table: pandas.DataFrame, space: str, models: list[str], on: str = "M
         part = table[(table["on"] == on) & (table["model"] == model) & (table["space"] == space)].set_index("target")
         if part.empty:
             continue
-        row = {"model": model, "paper, without": _text(part.loc["none"], "theirs"),
-               "with DBP": _text(part.loc["attached"], "theirs"), "ours, without": _text(part.loc["none"], "ours")}
+        theirs = " → ".join(_text(part.loc[target], "theirs") for target in ("none", "attached"))
+        row = {"model": model, "paper, without → with": theirs, "ours, without": _text(part.loc["none"], "ours")}
         for target in p1.TARGETS:
             if part.loc[target, "ours"] is not None or target == "attached":
-                row |= {target: _text(part.loc[target], "ours"), f"verdict on {target}": part.loc[target, "verdict"]}
+                row |= {target: _text(part.loc[target], "ours"), f"verdict, {target}": part.loc[target, "verdict"]}
         rows.append(row)
     return Printed(pandas.DataFrame(rows).fillna("–"))
 
