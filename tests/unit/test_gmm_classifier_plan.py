@@ -49,8 +49,8 @@ def test_every_part_attacks_each_head_and_each_classifier_in_its_own_way(name):
             assert [source for _, source in gmm_classifier.needs(config)[1:]] == others
 
 
-def test_the_laptop_s_mnist_half_is_what_the_issue_asks_for():
-    found = [config for config in gmm_classifier.plan(profiles.load("laptop")) if config.dataset == "mnist"]
+def test_the_campaign_s_mnist_half_has_every_head_and_three_seeds():
+    found = [config for config in gmm_classifier.plan(profiles.load(CAMPAIGN)) if config.dataset == "mnist"]
     encoders = [config for config in found if config.experiment == "dbp_autoencoders"]
     assert {(c.network.target, c.network.seed) for c in encoders if c.head == "GMM" and c.components == 5} == {
         (target, seed) for target in ("none", "attached", "detached") for seed in range(3)}
