@@ -9,6 +9,6 @@ VAE = dbp_autoencoders.Config(
     projections=2,
 )
 MLP = undefended_classifiers.Config("mlp", 0, "mnist", "embedded", 500, 50, test_size=100, max_epochs=2)
-ATTACK = dict(eps=(0.02, 0.1), attack_images=40, pgd_steps=4, pgd_restarts=2)
+ATTACK = dict(eps=(0.005, 0.1), attack_images=40, pgd_steps=4, pgd_restarts=2, apgd_steps=5, targets=2, queries=5)
 CONFIG = Config("dbp_autoencoders", VAE, "GMM", 2, "diag", 500, MLP, ("mlp", "lenet"), **ATTACK)
 ALONE = Config("undefended_classifiers", MLP, "none", 0, "none", 0, MLP, ("lenet",), **ATTACK)

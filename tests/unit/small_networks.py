@@ -5,7 +5,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from dbp.attacks import bim, fgsm, pgd, random_noise
+from dbp.attacks import apgd, bim, fgsm, pgd, random_noise, square
 from dbp.models.draw import DRAW
 from dbp.models.vae import dense_vae
 
@@ -19,6 +19,10 @@ ATTACKS = {
     "pgd_dlr": partial(pgd, steps=3, loss="dlr"),
     "pgd_targeted": partial(pgd, steps=3, targeted=True),
     "pgd_samples": partial(pgd, steps=2, samples=2),
+    "apgd": partial(apgd, steps=5),
+    "apgd_restarts": partial(apgd, steps=3, restarts=2, loss="margin"),
+    "apgd_targets": partial(apgd, steps=5, loss="dlr", targets=2),
+    "square": partial(square, queries=4),
     "noise": random_noise,
     "noise_l2": partial(random_noise, norm="l2", draws=3),
 }

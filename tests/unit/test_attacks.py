@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from small_networks import ATTACKS, Counting, Line, Scale, images, network
 from torch import nn
 
-from dbp.attacks import bim, evaluate, fgsm, pgd, random_noise, transfer
+from dbp.attacks import apgd, bim, evaluate, fgsm, pgd, random_noise, square, transfer
 from dbp.attacks.losses import attack_loss, margin
 
 # By hand.
@@ -85,6 +85,7 @@ def test_the_margin_gets_through_where_cross_entropy_has_run_out():
 )
 def test_results_lie_in_the_ball_and_in_the_bounds(name, seed, batch, shape, low, width, eps, each):
     generator = torch.Generator().manual_seed(seed)
+    shape = shape if name != "square" or len(shape) == 3 else (1, 1, 3)  # squares need an image
     bounds = (low, low + width)
     x = (low + width * torch.rand(batch, *shape, generator=generator)).clamp(*bounds)
     y = torch.randint(4, (batch,), generator=generator)
@@ -129,7 +130,7 @@ def test_random_starts_fill_the_ball(norm):
 
 @pytest.mark.parametrize("attack", [
     partial(pgd, steps=2), partial(pgd, steps=2, norm="l2"), partial(pgd, steps=2, restarts=3), random_noise,
-    partial(random_noise, norm="l2"),
+    partial(random_noise, norm="l2"), partial(apgd, steps=2), partial(square, queries=3),
 ])
 def test_the_same_generator_gives_the_same_result(attack):
     x, y = images()

@@ -7,7 +7,7 @@ import torch
 from small_networks import Counting, Scale, images, network
 from torch import nn
 
-from dbp.attacks import bim, evaluate, fgsm, pgd, random_noise
+from dbp.attacks import apgd, bim, evaluate, fgsm, pgd, random_noise, square, strongest
 from dbp.attacks.arguments import check_bounds, check_device, check_images
 from dbp.attacks.losses import attack_loss
 
@@ -66,7 +66,7 @@ def test_a_wrong_call_is_one_line_that_names_the_argument_before_any_work(case):
     assert model.seen == []
 
 
-@pytest.mark.parametrize("attack", [fgsm, bim, random_noise])
+@pytest.mark.parametrize("attack", [fgsm, bim, random_noise, apgd, square, strongest])
 @pytest.mark.parametrize("case", ["x normalised", "y of floats", "eps negative", "eps text", "bounds reversed", "x empty"])
 def test_the_other_attacks_check_the_same(attack, case):
     change, message = BEFORE_ANY_WORK[case]

@@ -11,10 +11,11 @@ from torch import nn
 from torch.nn import functional as F
 
 from dbp import attacks, data, metrics, models, runs
-from dbp.attacks import fgsm, pgd, zero_gradient_share
+from dbp.attacks import fgsm, pgd, strongest, zero_gradient_share
 from dbp.device import choose
 from dbp.experiments import dbp_autoencoders, gmm_classifier, undefended_classifiers
 from dbp.experiments.gmm_classifier import ATTACKS, READINGS, VARIANTS, classifier_of
+from dbp.models import heads
 from dbp.models.classifiers import build_classifier
 from dbp.models.gmm import ClassConditionalGMM, EncoderClassifier, codes
 from dbp.runs import Store, fingerprint
@@ -75,6 +76,14 @@ def right(model, x, y, before=True):
         return (model(x).argmax(1) == y).cpu() & before
 
 
+def left_by(model, x, y, standing, eps, members):
+    """Of those that stand, the ones that the ensemble leaves."""
+    rows, left = standing.nonzero().squeeze(1), standing.clone()
+    if len(rows):
+        left[rows] = strongest(model, x[rows], y[rows], eps, members=members, steps=5, targets=2, queries=5).standing
+    return left
+
+
 def share(found):
     return pytest.approx(float(found.double().mean()), abs=1e-6)
 
@@ -83,23 +92,27 @@ def test_a_run_says_what_the_attacks_say(constructed, by_hand, sources):
     model, x, y = by_hand
     clean = right(model, x, y)
     assert constructed["clean_few"] == float(clean.double().mean()) and 0.3 < constructed["clean_few"] <= 1
-    strongest, withstood = clean, clean
+    named, withstood, everything, standing = clean, clean, clean, clean
     for place, eps in enumerate(CONFIG.eps):
         steps = dict(steps=4, restarts=2)
         by_attack = {"fgsm": partial(fgsm, eps=eps), "pgd": partial(pgd, eps=eps, **steps)}
         for attack in ATTACKS:
             for reading, loss in READINGS.items():
                 stands = right(model, by_attack[attack](model, x, y, loss=loss), y, clean)
-                strongest = strongest & stands
+                named = named & stands
                 assert constructed["white"][f"{attack}_{reading}"][place] == share(stands), (attack, reading, eps)
             for name, source in zip(("mlp", "lenet"), sources, strict=True):
                 found = fgsm(source, x, y, eps) if attack == "fgsm" else pgd(source, x, y, eps, steps=4)
                 stands = right(model, found, y, clean)
                 withstood = withstood & stands
                 assert constructed["black"][f"{attack}_{name}"][place] == share(stands), (attack, name, eps)
-        assert constructed["white"]["strongest"][place] == share(strongest)
-        assert constructed["worst"][place] == share(strongest & withstood)
-        assert constructed["black_only"][place] == int((strongest & ~withstood).sum())
+        standing = left_by(model, x, y, standing & named, eps, ["apgd_cross_entropy", "apgd_targeted_dlr"])
+        everything = left_by(model, x, y, everything & standing, eps, ["square"])
+        assert constructed["white"]["strongest"][place] == share(standing)
+        assert constructed["worst"][place] == share(everything & withstood)
+        for count, lost in (("apgd_only", named & ~standing), ("black_only", standing & ~withstood),
+                            ("square_only", standing & ~everything)):
+            assert constructed[count][place] == int(lost.sum()), count
     for reading, loss in READINGS.items():
         assert constructed["zero_gradients"][reading] == zero_gradient_share(model, x, y, loss=loss)
 
@@ -111,7 +124,9 @@ def joined_is_the_least(found, eps):
             assert found["worst"][place] <= curve[place] <= found["clean_few"]
         for curve in found["white"].values():
             assert found["white"]["strongest"][place] <= curve[place]
-        assert found["white"]["strongest"][place] - found["worst"][place] == pytest.approx(found["black_only"][place] / 40)
+        beyond = round(40 * (found["white"]["strongest"][place] - found["worst"][place]))
+        counts = found["black_only"][place], found["square_only"][place]
+        assert max(counts) <= beyond <= sum(counts)
     for curve in (found["worst"], found["white"]["strongest"]):
         assert curve == sorted(curve, reverse=True)
 
@@ -141,12 +156,20 @@ def test_where_gradients_are_masked_black_box_breaks_what_white_box_does_not_and
     joined_is_the_least(found, ALONE.eps)
 
 
+def test_what_only_the_ensemble_breaks_is_counted(sources):
+    mlp, lenet = sources
+    weak = dict(pgd_steps=1, pgd_restarts=1, apgd_steps=40, targets=9, eps=(0.1,))
+    found = gmm_classifier.run(dataclasses.replace(ALONE, **weak), networks=[mlp, lenet])
+    named = min(curve[0] for name, curve in found["white"].items() if name != "strongest")
+    assert found["apgd_only"][0] >= 40 * (named - found["white"]["strongest"][0]) - 1e-6 > 0
+
+
 def test_a_classifier_is_attacked_as_it_is(sources):
     mlp, lenet = sources
     found = gmm_classifier.run(dataclasses.replace(ALONE, crafted_on=()), networks=[mlp])
     test = data.load("mnist", "embedded").test[:100]
     assert found["clean"] == metrics.accuracy(mlp, test.images.to(choose()), test.labels.to(choose()))
-    assert found["black"] == {} and found["black_only"] == [0, 0] and found["worst"] == found["white"]["strongest"]
+    assert found["black"] == {} and found["black_only"] == [0, 0]
     x, y = few(test)
     assert found["white"]["fgsm_cross_entropy"][1] <= float(right(mlp, fgsm(mlp, x, y, 0.1), y).double().mean())
 
@@ -185,7 +208,8 @@ def found(folder):
 
 
 def test_a_whole_run_measures_what_it_says(found):
-    assert found.keys() == {"clean", "clean_few", "white", "black", "worst", "black_only", "zero_gradients", "mixture"}
+    assert found.keys() == {"clean", "clean_few", "white", "black", "worst", "apgd_only", "black_only", "square_only",
+                             "zero_gradients", "mixture"}
     assert found["white"].keys() == {f"{attack}_{reading}" for attack in ATTACKS for reading in READINGS} | {"strongest"}
     assert found["black"].keys() == {f"{attack}_{name}" for attack in ATTACKS for name in ("mlp", "lenet")}
     assert found["clean"] > 0.25  # of ten classes
@@ -214,8 +238,9 @@ def test_every_head_goes_onto_the_trained_encoder(name, folder):
 
 
 @pytest.mark.parametrize("changed, status", [
-    (attacks.pgd, "stale"), (attacks.evaluate, "stale"), (models.gmm.ClassConditionalGMM, "stale"),
-    (gmm_classifier.fit_mixtures, "stale"), (gmm_classifier.fit_lda, "done"), (attacks.diagnostics, "done"),
+    (attacks.pgd, "stale"), (attacks.square, "stale"), (attacks.evaluate, "stale"),
+    (models.gmm.ClassConditionalGMM, "stale"), (heads.fit_mixtures, "stale"), (heads.fit_lda, "done"),
+    (attacks.diagnostics, "done"),
 ])
 def test_a_line_of_an_attack_makes_these_runs_stale_and_no_training(found, folder, monkeypatch, changed, status):
     real, store = fingerprint._definition, Store(folder / "records")

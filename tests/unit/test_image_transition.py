@@ -16,6 +16,7 @@ from dbp.device import choose
 from dbp.experiments import dbp_autoencoders, gmm_classifier, image_transition, undefended_classifiers
 from dbp.experiments.auddc import choose_pairs
 from dbp.experiments.image_transition import Config, measure_walk
+from dbp.models import heads
 from dbp.runs import Store, fingerprint
 from dbp.runs.records import planned
 from dbp.runs.runner import make, networks_for
@@ -188,7 +189,7 @@ def test_more_steps_reach_no_fewer(found, folder):
 
 
 @pytest.mark.parametrize("changed, status", [
-    (transitions.transition, "stale"), (transitions._to_target, "stale"), (gmm_classifier.fit_mixtures, "stale"),
+    (transitions.transition, "stale"), (transitions._to_target, "stale"), (heads.fit_mixtures, "stale"),
     (choose_pairs, "stale"), (gmm_classifier.label_distance, "done"), (gmm_classifier.run, "done"),
 ])
 def test_a_line_of_the_walk_makes_it_stale_and_no_training(found, folder, monkeypatch, changed, status):

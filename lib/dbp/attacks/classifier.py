@@ -7,7 +7,6 @@ the train/eval mode are as they were.
 
 import math
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,7 +21,8 @@ from dbp.attacks.arguments import (
     check_step,
     preserve_buffers,
 )
-from dbp.attacks.losses import Loss, attack_loss
+from dbp.attacks.losses import Loss
+from dbp.attacks.steps import Best, ascent, draw_start, length, like
 
 NORMS = ("linf", "l2")
 
@@ -51,7 +51,7 @@ def fgsm(
     check_loss(loss)
     x = x.detach()
     with preserve_buffers(model):
-        gradient, _, _ = _ascent(model, x, y, loss, samples=1)
+        gradient, _, _ = ascent(model, x, y, loss, samples=1)
     return (x + budget * gradient.sign()).clamp(*bounds)
 
 
@@ -109,11 +109,11 @@ def pgd(
     step = 2.5 * budget / steps if step_size is None else check_step(step_size, x, budget)
     budget, step = (value.expand(len(x), *value.shape[1:]) for value in (budget, step))  # one an example
     x = x.detach()
-    best = _Best(x.clone(), torch.full_like(budget.flatten(), -math.inf), torch.zeros_like(y, dtype=torch.bool))
+    best = Best(x.clone(), torch.full_like(budget.flatten(), -math.inf), torch.zeros_like(y, dtype=torch.bool))
     standing = torch.arange(len(x), device=x.device)
     with preserve_buffers(model):
         for _ in range(restarts):
-            start = _random_start(x, budget, norm, bounds, generator) if random_start else x
+            start = draw_start(x, budget, norm, bounds, generator) if random_start else x
             part = slice(None) if len(standing) == len(x) else standing
             path = _path(
                 model, x[part], y[part], start[part], budget[part], step[part],
@@ -151,9 +151,9 @@ def random_noise(
     with preserve_buffers(model), torch.no_grad():
         for _ in range(draws):
             noise = torch.randn(x.shape, generator=generator, dtype=x.dtype).to(x.device)
-            noise = noise.sign() if norm == "linf" else noise / _length(noise)
+            noise = noise.sign() if norm == "linf" else noise / length(noise)
             noisy = (x + budget * noise).clamp(*bounds)
-            best = torch.where(_like(standing, x), noisy, best)
+            best = torch.where(like(standing, x), noisy, best)
             logits = model(best)
             check_logits(logits, y)
             standing &= logits.argmax(1) == y
@@ -173,36 +173,20 @@ def transfer(source: Callable[[Tensor], Tensor], attack: Callable[..., Tensor]) 
     return lambda model, x, y: attack(source, x, y)
 
 
-class _Best(NamedTuple):
-    """Points on the paths of some examples: images, [n, ...], how high each stands, and whether it fools the model, [n]."""
-
-    images: Tensor
-    height: Tensor
-    fools: Tensor
-
-    def or_better(self, other: "_Best", part: slice | Tensor) -> "_Best":
-        """For each example of `part` the better of two points; a later one of the same height is taken."""
-        height, fools = self.height[part], self.fools[part]
-        better = torch.where(other.fools == fools, other.height >= height, other.fools)
-        for mine, theirs in zip(self, other, strict=True):
-            mine[part] = torch.where(_like(better, theirs), theirs, mine[part])
-        return self
-
-
-def _path(model, x, y, start, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Iterator[_Best]:
+def _path(model, x, y, start, budget, step, *, steps, norm, loss, targeted, samples, bounds) -> Iterator[Best]:
     """Step, back into the ball, back into the bounds, in the order of operations that the field's libraries share."""
     limit, step = _spread(budget, x), _spread(-step if targeted else step, x)
     lowest, point = -limit, start
     for count in range(steps + 1):
-        gradient, heights, logits = _ascent(model, point, y, loss, samples, wanted=count < steps)
-        yield _Best(point, -heights if targeted else heights, (logits.argmax(1) == y) == targeted)
+        gradient, heights, logits = ascent(model, point, y, loss, samples, wanted=count < steps)
+        yield Best(point, -heights if targeted else heights, (logits.argmax(1) == y) == targeted)
         if count == steps:
             return
         if norm == "linf":
             change = gradient.sign().mul_(step).add_(point).sub_(x).clamp_(lowest, limit)
         else:
-            change = (gradient / _length(gradient)).mul_(step).add_(point).sub_(x)
-            change *= (budget / _length(change)).clamp(max=1)
+            change = (gradient / length(gradient)).mul_(step).add_(point).sub_(x)
+            change *= (budget / length(change)).clamp(max=1)
         point = change.add_(x).clamp_(*bounds)
 
 
@@ -211,41 +195,3 @@ def _spread(values: Tensor, x: Tensor) -> float | Tensor:
     tensor is slow."""
     first = values.flatten()[0]
     return float(first) if bool((values == first).all()) else values.expand_as(x).contiguous()
-
-
-def _ascent(model, x: Tensor, y: Tensor, loss: Loss, samples: int, wanted: bool = True):
-    """The gradient of the loss at x (None if it is not wanted), the loss, [B], and the logits, summed over the samples."""
-    x = x.detach().requires_grad_(wanted)
-    heights, total = torch.zeros(len(x), dtype=x.dtype, device=x.device), 0.0
-    with torch.set_grad_enabled(wanted):
-        for _ in range(samples):
-            logits = model(x)
-            check_logits(logits, y)
-            heights, total = heights + attack_loss(loss, logits, y), total + logits.detach()
-        gradient = torch.autograd.grad(heights.sum(), x)[0] if wanted else None
-    heights = heights.detach()
-    # sign(NaN) is 0: the attack would stand still in silence.
-    if bool(torch.isnan(heights.sum() + (gradient.sum() if wanted else 0))):
-        name = getattr(loss, "__name__", "loss") if callable(loss) else loss
-        raise ValueError(f"model must not give NaN, but its {name} or the gradient of that holds NaN")
-    return gradient, heights, total
-
-
-def _random_start(x: Tensor, budget: Tensor, norm: str, bounds, generator: torch.Generator) -> Tensor:
-    """Uniform in the ball. Drawn for all examples, so that an example's start does not depend on which still stand."""
-    if norm == "linf":
-        noise = 2 * torch.rand(x.shape, generator=generator, dtype=x.dtype) - 1
-    else:
-        noise = torch.randn(x.shape, generator=generator, dtype=x.dtype)
-        radius = torch.rand(len(x), generator=generator, dtype=x.dtype) ** (1 / x[0].numel())
-        noise = noise / _length(noise) * _like(radius, x)
-    return (x + budget * noise.to(x.device)).clamp(*bounds)
-
-
-def _length(v: Tensor) -> Tensor:
-    """L2 norm of every example, shaped to divide it; never 0, so that a vanished gradient gives no step, not NaN."""
-    return _like(v.flatten(1).norm(dim=1).clamp(min=1e-12), v)
-
-
-def _like(values: Tensor, x: Tensor) -> Tensor:
-    return values.reshape(-1, *[1] * (x.ndim - 1))

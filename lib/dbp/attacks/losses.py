@@ -58,4 +58,19 @@ def dlr(logits: Tensor, y: Tensor) -> Tensor:
     return margin(logits, y) / (top[:, 0] - top[:, 2] + 1e-12)
 
 
+def targeted_dlr(logits: Tensor, y: Tensor, target: Tensor) -> Tensor:
+    """How far the target class is ahead of the label, over a gap that no rescaling of the logits can hide.
+
+    Croce and Hein (2020), Eq. (7). Args: logits [B, C >= 4], y [B], target [B], another class than y. Returns [B].
+
+    Raises:
+        ValueError: fewer than four classes.
+    """
+    if logits.shape[1] < 4:
+        raise ValueError(f'loss "targeted_dlr" needs at least 4 classes, but the model has {logits.shape[1]}')
+    top = logits.topk(4, dim=1).values
+    ahead = (logits.gather(1, target[:, None]) - logits.gather(1, y[:, None])).squeeze(1)
+    return ahead / (top[:, 0] - (top[:, 2] + top[:, 3]) / 2 + 1e-12)
+
+
 LOSSES = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from dbp import data, profiles
-from dbp.attacks import Evaluation, evaluate, fgsm, pgd, transfer, zero_gradient_share
+from dbp.attacks import Evaluation, evaluate, fgsm, pgd, strongest, transfer, zero_gradient_share
+from dbp.attacks.ensemble import MEMBERS
 from dbp.attacks.losses import LOSSES
 from dbp.device import choose
 from dbp.experiments import dbp_autoencoders, undefended_classifiers
 from dbp.metrics import accuracy
 from dbp.models.gmm import COVARIANCES, ClassConditionalGMM, EncoderClassifier, codes
+from dbp.models.heads import HEADS, fit_mixtures
 from dbp.profiles import Profile
 from dbp.spelling import require_name
 
@@ -27,7 +29,7 @@ NAME = "gmm_classifier"
 
 NETWORKS = {module.NAME: module for module in (dbp_autoencoders, undefended_classifiers)}
 ATTACKS = ("fgsm", "pgd")
-CLASSES = 10
+GRADIENT_MEMBERS, SQUARE = ("apgd_cross_entropy", "apgd_targeted_dlr"), "square"  # of `dbp.attacks.strongest`
 BATCH = 250  # images at once: mixtures and convolutions of more do not fit the processor's cache
 
 # A profile's name of a head, and what it sets; the rest comes from the profile.
@@ -57,6 +59,8 @@ class Config:
         eps: budgets, L-infinity, in units of the pixel range, rising.
         attack_images: test images, the first ones.
         pgd_steps, pgd_restarts: of PGD; black-box examples are made from one start.
+        apgd_steps, targets: of Auto-PGD, away from the label and towards so many of the likeliest wrong classes.
+        queries: of the Square attack.
     """
 
     experiment: str
@@ -71,6 +75,9 @@ class Config:
     attack_images: int
     pgd_steps: int
     pgd_restarts: int
+    apgd_steps: int
+    targets: int
+    queries: int
 
     def __post_init__(self) -> None:
         require_name(self.experiment, NETWORKS, "experiment with networks")
@@ -83,7 +90,7 @@ class Config:
         needs(self)  # checks the names of the others
         if not self.eps or not all(low < high for low, high in zip((0.0, *self.eps), self.eps, strict=False)):
             raise ValueError(f"eps must be budgets above 0, rising, but are {self.eps!r}")
-        for name in ("attack_images", "pgd_steps", "pgd_restarts"):
+        for name in ("attack_images", "pgd_steps", "pgd_restarts", "apgd_steps", "targets", "queries"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least 1, but is {getattr(self, name)!r}")
 
@@ -147,7 +154,8 @@ def needs(config: Config) -> list[tuple[str, object]]:
 def roots(config: Config) -> list[Callable]:
     """What a run of `config` reaches by name only, for the code fingerprint."""
     # Without a head nothing is fitted; naming the mixtures keeps the closure complete.
-    return [HEADS.get(config.head, fit_mixtures), *READINGS.values()]
+    members = [MEMBERS[name] for name in (*GRADIENT_MEMBERS, SQUARE)]
+    return [HEADS.get(config.head, fit_mixtures), *READINGS.values(), *members]
 
 
 def label_distance(logits: Tensor, y: Tensor) -> Tensor:
@@ -161,35 +169,6 @@ def label_distance(logits: Tensor, y: Tensor) -> Tensor:
 
 
 READINGS = {"probabilities": label_distance, "cross_entropy": LOSSES["cross_entropy"], "margin": LOSSES["margin"]}
-
-
-def fit_mixtures(z: Tensor, y: Tensor, components: int | str, covariance: str, seed: int) -> nn.Module:
-    """A mixture a class, P1 Eq. (13). Args: codes z [N, D], labels y [N], and those of `ClassConditionalGMM.fit`."""
-    return ClassConditionalGMM.fit(z, y, components=components, covariance=covariance, seed=seed, classes=CLASSES)
-
-
-def fit_lda(z: Tensor, y: Tensor, *_) -> nn.Module:
-    """Linear discriminant analysis with equal priors, as a linear layer. Args: codes z [N, D], labels y [N]."""
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-
-    return _linear(LinearDiscriminantAnalysis(priors=[1 / CLASSES] * CLASSES), z, y)
-
-
-def fit_softmax(z: Tensor, y: Tensor, *_) -> nn.Module:
-    """Multinomial logistic regression, as a linear layer. Args: codes z [N, D], labels y [N].
-
-    Of codes in units of their standard deviations it minimises the cross-entropy, summed over all N, plus half the squared
-    L2 norm of the weights.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    scale = z.std(0).clamp(min=1e-6)
-    layer = _linear(LogisticRegression(C=1.0, max_iter=1000), z / scale, y)
-    layer.weight /= scale
-    return layer
-
-
-HEADS = {"GMM": fit_mixtures, "QDA": fit_mixtures, "LDA": fit_lda, "softmax": fit_softmax}
 
 
 def classifier_of(config, autoencoder: nn.Module, train: data.Split) -> EncoderClassifier:
@@ -218,10 +197,12 @@ def run(
 
     Returns:
         Accuracies are shares of 1, in lists one an eps. `white`: by attack and loss, such as "pgd_margin"; "strongest" is
-        right under all of these, at this eps and the smaller ones. `black`: by attack and classifier, such as "fgsm_lenet"
-        (empty if there are none). `worst`: right under all of both. `black_only`: how many images black box breaks that the
-        strongest white box does not; above 0 the white box was not finished, and `worst` is what to go by. Besides, `clean`
-        on all test images of the network, and `clean_few` on those that are attacked; `zero_gradients`, for each loss the
+        right under all of these and under Auto-PGD, at this eps and the smaller ones. `black`: by attack and classifier,
+        such as "fgsm_lenet" (empty if there are none). `worst`: right under all of both, and under Square, which asks for
+        logits and follows no gradient. Counts, in lists one an eps: `apgd_only`, images that Auto-PGD breaks and the other
+        white box does not; `black_only` and `square_only`, those that transfer or Square breaks and the strongest white
+        box does not: above 0 it was not finished, and `worst` is what to go by. Besides, `clean` on all test images of the
+        network, and `clean_few` on those that are attacked; `zero_gradients`, for each loss the
         share of these whose input gradient is exactly zero; and `mixture`, None without one: for each class the number of
         `components`, the `bic` of what was tried, and how many directions of all components are `held` by the ridge.
     """
@@ -237,13 +218,17 @@ def run(
     black = {(f"{attack}_{name}", eps): transfer(source, _attack(attack, eps, "cross_entropy", config, restarts=1))
              for attack in ATTACKS for name, source in zip(config.crafted_on, sources, strict=True) for eps in config.eps}
     found = evaluate(model, few, few_labels, white | black, batch_size=BATCH)
-    strongest, withstood = ([_standing(found, attacks, eps) for eps in config.eps] for attacks in (white, black))
+    pgd_only, withstood = ([_standing(found, attacks, eps) for eps in config.eps] for attacks in (white, black))
+    strongest_white = _stand(model, few, few_labels, config, GRADIENT_MEMBERS, pgd_only)
+    without_gradient = _stand(model, few, few_labels, config, (SQUARE,), strongest_white)
     return {
         "clean": round(accuracy(model, images, labels), 6), "clean_few": _share(found.clean),
-        "white": _curves(found, white) | {"strongest": [_share(right) for right in strongest]},
+        "white": _curves(found, white) | {"strongest": [_share(right) for right in strongest_white]},
         "black": _curves(found, black),
-        "worst": [_share(one & other) for one, other in zip(strongest, withstood, strict=True)],
-        "black_only": [int((one & ~other).sum()) for one, other in zip(strongest, withstood, strict=True)],
+        "worst": [_share(one & other) for one, other in zip(without_gradient, withstood, strict=True)],
+        "apgd_only": _lost(pgd_only, strongest_white),
+        "black_only": _lost(strongest_white, withstood),
+        "square_only": _lost(strongest_white, without_gradient),
         "zero_gradients": {reading: round(zero_gradient_share(model, few, few_labels, loss=loss, batch_size=BATCH), 6)
                            for reading, loss in READINGS.items()},
         "mixture": _described(getattr(model, "head", None)),
@@ -266,6 +251,26 @@ def _standing(found: Evaluation, attacks: dict, most: float) -> Tensor:
     return torch.stack([found.clean, *(found.correct[name, eps] for name, eps in attacks if eps <= most)]).all(0)
 
 
+def _stand(model, x: Tensor, y: Tensor, config: Config, members: tuple[str, ...], standing: list[Tensor]) -> list[Tensor]:
+    """Those of the images that stand at each eps, [N] each, when these attacks have tried at it and at smaller ones."""
+    right, left = torch.ones(len(y), dtype=torch.bool), []
+    for eps, before in zip(config.eps, standing, strict=True):
+        right = right & before
+        rows = right.nonzero().squeeze(1).to(x.device)
+        if len(rows):
+            generator = torch.Generator().manual_seed(config.network.seed)
+            tried = strongest(model, x[rows], y[rows], eps, members=members, steps=config.apgd_steps, targets=config.targets,
+                              queries=config.queries, batch_size=BATCH, generator=generator)
+            right[rows.cpu()] = tried.standing
+        left.append(right.clone())
+    return left
+
+
+def _lost(before: list[Tensor], after: list[Tensor]) -> list[int]:
+    """At each eps, how many stand before and do not after."""
+    return [int((one & ~other).sum()) for one, other in zip(before, after, strict=True)]
+
+
 def _curves(found: Evaluation, attacks: dict) -> dict[str, list[float]]:
     """Name to the accuracy at each eps, in their order."""
     return {name: [_share(found.correct[key]) for key in attacks if key[0] == name] for name, _ in attacks}
@@ -273,16 +278,6 @@ def _curves(found: Evaluation, attacks: dict) -> dict[str, list[float]]:
 
 def _share(right: Tensor) -> float:
     return round(float(right.double().mean()), 6)
-
-
-def _linear(fitted, z: Tensor, y: Tensor) -> nn.Linear:
-    """Fit a linear classifier of scikit-learn; its decision function becomes the logits."""
-    if len(y.unique()) < CLASSES:
-        raise ValueError(f"codes must be of all {CLASSES} classes, but the {len(y)} are of {len(y.unique())}")
-    fitted.fit(z.cpu().double().numpy(), y.cpu().numpy())
-    layer = nn.utils.skip_init(nn.Linear, z.shape[1], CLASSES)  # draws no random numbers
-    layer.load_state_dict({"weight": torch.from_numpy(fitted.coef_), "bias": torch.from_numpy(fitted.intercept_)})
-    return layer.requires_grad_(False)
 
 
 def _described(head: nn.Module | None) -> dict | None:

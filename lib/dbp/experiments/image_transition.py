@@ -15,6 +15,7 @@ from dbp.attacks.transition import DISTANCES, transition
 from dbp.device import choose
 from dbp.experiments import dbp_autoencoders, gmm_classifier, undefended_classifiers
 from dbp.experiments.auddc import choose_pairs
+from dbp.models.heads import HEADS
 from dbp.profiles import Profile
 
 NAME = "image_transition"
@@ -86,7 +87,7 @@ def needs(config: Config) -> list[tuple[str, object]]:
 
 def roots(config: Config) -> list[Callable]:
     """What a run of `config` reaches by name only, for the code fingerprint."""
-    return [gmm_classifier.HEADS[config.head], *DISTANCES.values()]
+    return [HEADS[config.head], *DISTANCES.values()]
 
 
 def run(

@@ -195,8 +195,14 @@ class MixtureSizes:
 
 @dataclass(frozen=True)
 class GridAttackSizes(AttackSizes):
-    """How much of everything `dbp.experiments.gmm_classifier` takes: also the budgets, in units of the pixel range."""
+    """How much of everything `dbp.experiments.gmm_classifier` takes.
 
+    Besides PGD: Auto-PGD's steps and targets, Square's queries, and the budgets, in units of the pixel range.
+    """
+
+    apgd_steps: int = _field(_COUNT)
+    targets: int = _field(_COUNT)
+    queries: int = _field(_COUNT)
     eps: tuple[float, ...] = _field(_not_empty)
 
 
