@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 # The rooms from the ground up: a room uses what lies below it, and no two use each other. One line here for a new one.
 FLOORS = (
     "spelling", "files", "device", "penalties", "data", "models", "attacks", "intervals", "metrics", "training", "profiles",
-    "experiments", "runs", "tables", "checks", "plots", "cli",
+    "experiments", "runs", "tables", "checks", "plots", "grading", "cli",
 )
 
 

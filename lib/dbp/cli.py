@@ -136,6 +136,22 @@ def notebook(
         papermill.execute_notebook(str(source), str(output), given, cwd=str(source.parent), kernel_name="python3")
 
 
+@app.command()
+def grade(
+    folder: Path, profile: Profile = "laptop", jobs: Jobs = 1,
+    limit: Annotated[float, typer.Option(help="seconds a notebook may take")] = 600.0,
+    copies: Annotated[Path | None, typer.Option(help="the copies given out: run their checks, not the students'")] = None,
+) -> None:
+    """Print a CSV of the checks that each notebook below FOLDER/STUDENT passes; each runs in a process of its own."""
+    import sys
+
+    from dbp import grading
+
+    with _one_line():
+        rows = grading.grade(folder, profile, limit, copies, jobs, report=lambda line: typer.echo(line, err=True))
+    grading.write_csv(rows, sys.stdout)
+
+
 def _parse(only: str) -> dict:
     """`model=C,lambda=10` as a dict; values are read as YAML, so numbers are numbers. `lambda` is no name in Python: lam."""
     import yaml

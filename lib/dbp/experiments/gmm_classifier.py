@@ -132,7 +132,10 @@ def plan(profile: Profile) -> list[Config]:
 
 
 def configs(part: profiles.GMMClassifierRuns, seed: int) -> Iterator[Config]:
-    """The runs of one part of a profile with one seed: each head on each autoencoder, then each classifier itself."""
+    """The runs of one part of a profile with one seed: each head on each autoencoder.
+
+    Then each classifier itself, where P1's own head is among the heads; other heads have these to be compared with already.
+    """
     classifiers = list(undefended_classifiers.configs(part.classifiers, seed))
     names, attack = tuple(each.model for each in classifiers), {"classifier": classifiers[0]} | vars(part.attack)
     for network in dbp_autoencoders.configs(part.networks, seed):
@@ -140,7 +143,7 @@ def configs(part: profiles.GMMClassifierRuns, seed: int) -> Iterator[Config]:
             require_name(name, VARIANTS, "head")
             head = vars(part.mixture) | VARIANTS[name]
             yield Config(dbp_autoencoders.NAME, network, crafted_on=names, **head, **attack)
-    for network in classifiers:
+    for network in classifiers if "GMM" in part.heads else ():
         others = tuple(name for name in names if name != network.model)
         yield Config(undefended_classifiers.NAME, network, crafted_on=others, **NO_HEAD, **attack)
 

@@ -13,8 +13,11 @@ from dbp.plots.auddc import *
 from dbp.plots.dbp_autoencoder import *
 from dbp.plots.double_backpropagation import *
 from dbp.plots.draw import *
+from dbp.plots.gmm_classifier import *
+from dbp.plots.image_transition import *
 from dbp.plots.l1_penalty import *
 from dbp.plots.style import *
 from dbp.plots.vae import *
+from dbp.plots.white_and_black_box import *
 
 __all__ = [name for name, value in dict(globals()).items() if not name.startswith("_") and not inspect.ismodule(value)]

@@ -1,0 +1,65 @@
+"""A Sphinx extension: what the builder and its theme write that a browser or a screen reader stumbles over, mended.
+
+What needs the finished page (widths, the theme's buttons) is mended by book/_static/book.js.
+"""
+
+import re
+
+SIGNATURE_LINES = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>", re.DOTALL)
+NAMELESS_TABLE = re.compile(r'<table class="dataframe.*?</table>', re.DOTALL)
+NAMELESS_CORNER = re.compile(r"(<thead>\s*<tr[^>]*>\s*)<th></th>")
+FIRST_CELL = re.compile(r"(<tr>\s*)<td>(.*?)</td>", re.DOTALL)
+
+
+def signatures(body: str) -> str:
+    """A long signature is written as a list of definitions without terms; it is no list of definitions at all."""
+    def lines(found: re.Match) -> str:
+        return found[1].replace("<dd>", '<span class="sig-line">').replace("</dd>", "</span>")
+
+    return SIGNATURE_LINES.sub(lines, body)
+
+
+def citations(body: str) -> str:
+    """The works in a list of works are its items; their own role, doc-biblioentry, is deprecated and not allowed there."""
+    return body.replace('role="doc-biblioentry"', 'role="listitem"')
+
+
+def row_headers(body: str) -> str:
+    """Where the first column of a table of results has no name, its cells are the names of the rows."""
+    def named(found: re.Match) -> str:
+        table, corners = NAMELESS_CORNER.subn(r"\1<td></td>", found[0])
+        return FIRST_CELL.sub(r'\1<th scope="row">\2</th>', table) if corners else table
+
+    return NAMELESS_TABLE.sub(named, body)
+
+
+def solution_ids(body: str) -> str:
+    """Every solution's content has the same id, which may stand once on a page; nothing links to it."""
+    return re.sub(r'<section id="(?:solution|exercise)-content">', "<section>", body)
+
+
+def scripts(files: list) -> list:
+    """Each script once, and none of Live Code's, which this book does not offer.
+
+    Sphinx adds the scripts that an extension hands it without a file name twice (once as None, once as ""), and a
+    constant that is declared twice is an error on every page.
+    """
+    kept = {}
+    for file in files:
+        attributes = getattr(file, "attributes", {})
+        name = str(getattr(file, "filename", file) or "")
+        if "thebe" not in name + str(attributes.get("body", "")):
+            kept.setdefault((name, str(sorted(attributes.items()))), file)
+    return list(kept.values())
+
+
+def _mend(app, pagename: str, templatename: str, context: dict, doctree) -> None:
+    for mend in (signatures, citations, row_headers, solution_ids):
+        context["body"] = mend(context.get("body") or "")
+    context["script_files"][:] = scripts(context["script_files"])
+
+
+def setup(app) -> dict:
+    """Called by Sphinx; after the theme, which adds scripts of its own at the default priority."""
+    app.connect("html-page-context", _mend, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
