@@ -8,6 +8,11 @@ function nameButtons() {
   }
 }
 
+/* The indices are columns of links, laid out by a table that has no rows or headers to tell. */
+function untableIndices() {
+  document.querySelectorAll("table.indextable").forEach((table) => table.setAttribute("role", "presentation"));
+}
+
 /* What scrolls inside of the page can be reached by the tab key, and scrolled by the arrow keys then. */
 function reachWhatScrolls() {
   document.querySelectorAll(".bd-article :is(table, pre, .cell_output, .math, .highlight, .pst-scrollable-table-container)")
@@ -30,6 +35,7 @@ window.addEventListener("afterprint", () => {
 
 window.addEventListener("load", () => {
   nameButtons();
+  untableIndices();
   reachWhatScrolls();
   window.addEventListener("resize", reachWhatScrolls);
 });

@@ -83,7 +83,7 @@ def tagged(text: str, page: str) -> str:
         wanted = kind(source, index, page)
         if not wanted or OPEN in listed:
             return match.group(0)
-        listed = [tag for tag in listed if tag not in PROMPTS] + [tag for tag in (HIDE, wanted) if tag not in listed or tag in PROMPTS]
+        listed = list(dict.fromkeys([*(tag for tag in listed if tag not in PROMPTS), HIDE, wanted]))
         return f"{head}:tags: [{', '.join(listed)}]\n\n{source}```\n"
 
     return re.sub(r"(```\{code-cell\} ipython3\n)(?::tags: \[([^\]]*)\]\n\n?)?(.*?)```\n", fold, text, flags=re.S)

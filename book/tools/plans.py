@@ -153,7 +153,7 @@ def filled(page: str, known: dict[str, str]) -> str:
     """
     for name, text in known.items():
         if not marked(name).search(page):
-            raise ValueError(f"the page has no marks for the table {name!r}: <!-- table: {name} --> ... <!-- end of {name} -->")
+            raise ValueError(f"the page has no marks for the table {name!r}, as <!-- table: {name} -->")
         page = marked(name).sub(lambda mark, text=text: f"{mark['begin']}\n{text}\n\n{mark['end']}", page)
     return page
 

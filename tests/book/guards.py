@@ -18,13 +18,18 @@ WORDS_A_LINE = 8  # of prose, for each line of code
 MATHEMATICS = ("penalties", "attacks", "models", "metrics", "intervals", "training")
 
 
-def chapters():
-    """The module book/tools/chapters.py, which keeps the notebooks' files."""
-    spec = importlib.util.spec_from_file_location("chapters", ROOT / "book" / "tools" / "chapters.py")
+def tool(name: str):
+    """A module of book/tools, which is no package."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules["chapters"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def chapters():
+    """The module book/tools/chapters.py, which keeps the notebooks' files."""
+    return tool("chapters")
 
 
 class Page(HTMLParser):

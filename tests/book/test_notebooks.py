@@ -13,6 +13,7 @@ from dbp import experiments, runs
 from dbp.tables import areas, format_cell, p1, p2
 
 CHAPTERS = guards.chapters()
+FOLDS = guards.tool("folds")
 NOTEBOOKS = CHAPTERS.notebooks()
 TAUGHT = [path for path in NOTEBOOKS if path.name < "90"]  # the others print records and have no exercises
 NAMED = dict(ids=lambda path: path.stem)
@@ -26,6 +27,37 @@ def test_pair_is_in_step(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
 def test_page_keeps_the_rules(path):
     assert guards.breaches(CHAPTERS.read(path)) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
+def test_code_that_serves_is_folded(path):
+    assert FOLDS.missing(CHAPTERS.read(path).cells, path.stem) == [], "call: python book/tools/folds.py"
+
+
+def cell(source, *tags):
+    return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
+
+
+IMPORTS = cell("import x", "hide-input", "setup"), cell("seed = 0", "parameters", "hide-input", "setup")
+
+
+@pytest.mark.parametrize(("source", "kind"), [
+    ("x = 1\nplots.lines(x, alt='x')", "figure"), ("rows = f()\nareas.lay_out(rows)", "table"), ("assert x > 1", "check"),
+    ("low = f(x)\nif profile != 'smoke':\n    assert low > 0\n    assert x", "check"), ("checks.area(area)", None),
+    ("x = f(y)\nx.mean()", None), ("a = 1\nb = 2\nc = 3\nassert a", None), ("def f():\n    assert x\n    return x", None),
+    ("def f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION\nplots.lines(f())", None),
+])
+def test_a_cell_that_serves_is_told_from_one_that_explains(source, kind):
+    assert FOLDS.kind(source, 5) == kind
+    found = FOLDS.missing([*IMPORTS, cell(source)])
+    assert found == ([f"code cell 2 is a {kind} and is not folded: {source.splitlines()[0]}"] if kind else [])
+    assert FOLDS.missing([*IMPORTS, cell(source, "open")]) == []
+    assert FOLDS.missing([*IMPORTS, cell(source, "hide-input", kind or "x")]) == []
+    text = f"```{{code-cell}} ipython3\n:tags: [nbval-check-output]\n\n{source}\n```\n"
+    tags = f"nbval-check-output, hide-input, {kind}" if kind else "nbval-check-output"
+    before = "```{code-cell} ipython3\nimport x\n```\n" * 2
+    assert FOLDS.tagged(before + text, "06_x").endswith(text.replace("nbval-check-output", tags))
+    assert FOLDS.kind(source, 5, "91_scorecard") is not None or "SOLUTION" in source
 
 
 @pytest.mark.parametrize("path", TAUGHT, **NAMED)
