@@ -13,6 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 HIDE, OPEN = "hide-input", "open"
+WIDTH = 78  # characters of a line of code that a page of the book shows without scrolling
 
 # The tag of a kind of cell, and the line that it is folded behind.
 PROMPTS = {
@@ -68,6 +69,17 @@ def missing(cells: list, page: str = "") -> list[str]:
         tags, wanted = set(cell.metadata.get("tags", [])), kind(cell.source, index, page)
         if wanted and OPEN not in tags and not {HIDE, wanted} <= tags:
             wrong.append(f"code cell {index} is a {wanted} and is not folded: {cell.source.strip().splitlines()[0][:60]}")
+    return wrong
+
+
+def too_wide(cells: list, page: str = "") -> list[str]:
+    """Open code cells with lines that do not fit the width of a page, which would have to be scrolled."""
+    code, wrong = [cell for cell in cells if cell.cell_type == "code"], []
+    for index, cell in enumerate(code):
+        longest = max(cell.source.splitlines(), key=len, default="")
+        if HIDE not in cell.metadata.get("tags", []) and len(longest) > WIDTH:
+            long = f"{len(longest)} characters, at most {WIDTH}"
+            wrong.append(f"code cell {index} has a line of {long}: {longest.strip()[:60]}")
     return wrong
 
 

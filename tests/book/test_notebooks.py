@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from dbp import experiments, runs
-from dbp.tables import areas, format_cell, p1, p2
+from dbp.tables import areas, attacks, format_cell, p1, p2
 
 CHAPTERS = guards.chapters()
 FOLDS = guards.tool("folds")
@@ -32,6 +32,17 @@ def test_page_keeps_the_rules(path):
 @pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
 def test_code_that_serves_is_folded(path):
     assert FOLDS.missing(CHAPTERS.read(path).cells, path.stem) == [], "call: python book/tools/folds.py"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, **NAMED)
+def test_open_code_fits_the_page(path):
+    assert FOLDS.too_wide(CHAPTERS.read(path).cells, path.stem) == []
+
+
+def test_a_line_that_does_not_fit_is_noticed_unless_it_is_folded():
+    long = "x = " + "1 + " * 20 + "1"
+    assert "has a line of 85 characters, at most 78" in FOLDS.too_wide([cell("y = 1"), cell(long)])[0]
+    assert FOLDS.too_wide([cell(long, "hide-input", "check")]) == []
 
 
 def cell(source, *tags):
@@ -115,12 +126,21 @@ def test_published_numbers_of_the_autoencoders_are_those_of_the_records(page, mo
     assert guards.numbers_off(nb, [repr(p1.lay_out(table, models, on))]) == []
 
 
+@pytest.mark.parametrize("on", ["MNIST", "toy-faces"])
 @pytest.mark.parametrize("space", areas.SPACES)
-def test_published_areas_are_those_of_the_records(space):
+def test_published_areas_are_those_of_the_records(space, on):
     table = areas.compare_table2(runs.load("auddc", "laptop"))
     nb = CHAPTERS.read(guards.ROOT / "notebooks" / "08_auddc.ipynb")
     models = ["VAE", "DRAW1", "DRAW16", "DRAW16 (attention)"]
-    assert guards.numbers_off(nb, [repr(areas.lay_out(table, space, models))]) == []
+    assert guards.numbers_off(nb, [repr(areas.lay_out(table, space, models, on))]) == []
+
+
+@pytest.mark.parametrize("on", ["MNIST", "colour-digits"])
+@pytest.mark.parametrize("number", [3, 4])
+def test_published_accuracies_under_attack_are_those_of_the_records(number, on):
+    table = attacks.compare_tables_3_and_4(runs.load("gmm_classifier", "laptop"))[number]
+    nb = CHAPTERS.read(guards.ROOT / "notebooks" / "11_white_and_black_box.ipynb")
+    assert guards.numbers_off(nb, [repr(attacks.lay_out(table, on))]) == []
 
 
 def test_guard_notices_a_number_that_was_changed_on_the_page():
