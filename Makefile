@@ -10,17 +10,22 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book test smoke execute sync serve fast-mkl bench clean
+.PHONY: help book pdf test smoke execute sync students nbgrader serve fast-mkl bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
 book: .venv/.book-ready  ## execute what is stale and build the pages, warnings being errors
 	$(BIN)/python book/tools/chapters.py sync
+	$(BIN)/python book/tools/students.py
+	$(BIN)/python book/tools/plans.py
 	$(BIN)/python book/tools/chapters.py execute --stale
 	$(BIN)/jupyter-book build . -W -n --keep-going --all --quiet
 	@touch _build/html/.nojekyll
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html in a browser, or call: make serve"
+
+pdf: book .venv/.browser-ready  ## print the whole book into one PDF, _build/double-backpropagation.pdf (needs Chromium)
+	$(BIN)/python book/tools/pdf.py
 
 test: .venv/.test-ready  ## run everything that .ci/run runs
 	$(BIN)/ruff check lib tests benchmarks book/tools notebooks/*.ipynb
@@ -35,6 +40,13 @@ execute: .venv/.book-ready  ## run the notebooks at PROFILE=laptop (in place) or
 
 sync: .venv/.book-ready  ## bring each notebook and its .md twin in step, the newer one winning
 	$(BIN)/python book/tools/chapters.py sync
+
+students: .venv/.book-ready  ## write the students' copies of the chapters into course/, and the tables of the teachers' page
+	$(BIN)/python book/tools/students.py
+	$(BIN)/python book/tools/plans.py
+
+nbgrader: .venv/.teaching-ready  ## write the chapters as nbgrader assignments into _build/nbgrader
+	$(BIN)/python book/tools/nbgrader_variant.py
 
 serve: book  ## build, then serve the pages on http://127.0.0.1:PORT
 	$(BIN)/python -m http.server -d _build/html $(PORT) --bind 127.0.0.1
@@ -63,9 +75,24 @@ clean:  ## remove what was built; the environment, the records and the stored ou
 
 # Other projects' attacks are compared with ours where they can be had; their tests are skipped, with the reason, where not.
 # Of CleverHans only the PyTorch part is used, which needs none of its declared requirements.
-.venv/.test-ready: .venv/.book-ready
+.venv/.test-ready: .venv/.book-ready .venv/.browser-ready
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[book,test,cluster]"
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[peers]" \
 	  && $(BIN)/python -m pip install --quiet -c constraints.txt --no-deps cleverhans \
 	  || echo "Other projects' attacks could not be installed: the tests that compare ours with them are skipped."
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[teaching]" \
+	  || echo "nbgrader could not be installed: the test that autogrades with it is skipped."
+	@touch $@
+
+.venv/.teaching-ready: .venv/.book-ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[teaching]"
+	@touch $@
+
+# A browser for the tests of the pages and for the PDF: the system's Chromium, else Playwright's own. Both are left out, with a
+# line that says so, where neither can be had; so a machine without a network can still run all the rest.
+.venv/.browser-ready: .venv/.book-ready
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[browser]" \
+	  && { PYTHONPATH=book/tools $(BIN)/python -c "import chromium, sys; sys.exit(bool(chromium.missing()))" \
+	       || timeout 600 $(BIN)/python -m playwright install --only-shell chromium; } \
+	  || echo "No browser could be installed: its tests are skipped, and there is no PDF."
 	@touch $@

@@ -27,8 +27,9 @@ def citations(body: str) -> str:
 def row_headers(body: str) -> str:
     """Where the first column of a table of results has no name, its cells are the names of the rows."""
     def named(found: re.Match) -> str:
-        table, corners = NAMELESS_CORNER.subn(r"\1<td></td>", found[0])
-        return FIRST_CELL.sub(r'\1<th scope="row">\2</th>', table) if corners else table
+        head, mark, rows = found[0].partition("<tbody>")
+        head, corners = NAMELESS_CORNER.subn(r"\1<td></td>", head)
+        return head + mark + (FIRST_CELL.sub(r'\1<th scope="row">\2</th>', rows) if corners else rows)
 
     return NAMELESS_TABLE.sub(named, body)
 

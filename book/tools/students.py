@@ -30,6 +30,7 @@ SOLUTION = re.compile(rf"^(?P<indent>[ \t]*){re.escape(BEGIN)}\n.*?^[ \t]*{re.es
 GATE = re.compile(r"^:::\{solution-(?P<edge>start|end)\}[^\n]*\n(?::[\w-]+:[^\n]*\n)*:::[ \t]*(?:\n|\Z)", re.M)
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 KEPT = ("kernelspec", "language_info")
+TAGS = ("parameters",)  # those of the pages, as what is folded there, mean nothing in a copy
 
 
 def book(root: Path = ROOT, folder: str = FOLDER) -> Book:
@@ -54,7 +55,8 @@ def copy(path: Path, known: Book, *, solve: bool = False) -> nbformat.NotebookNo
     Args:
         path: the chapter's text, notebooks/NN_topic.md.
         known: what it refers to, of `book`.
-        solve: keep the code of the solutions, with its marks, as nbgrader wants it; their prose goes all the same.
+        solve: keep the code of the solutions, with its marks, as nbgrader wants it; their prose goes all the same, and so
+            do the button and the word to the student.
 
     Raises:
         ValueError: a solution has no mark, or a gate has no partner, or Markdown that has no plain form.
@@ -68,11 +70,12 @@ def copy(path: Path, known: Book, *, solve: bool = False) -> nbformat.NotebookNo
             cells += [nbformat.v4.new_markdown_cell(text)] if (text := plain_markdown.flatten(text, known, keys)) else []
         elif not inside or BEGIN in cell.source:
             text = stub(cell.source, todo.pop(0)) if BEGIN in cell.source and not solve else cell.source
-            tags = {"tags": list(cell.metadata.tags)} if cell.metadata.get("tags") else {}
-            cells.append(nbformat.v4.new_code_cell(text, metadata=tags))
+            tags = [tag for tag in cell.metadata.get("tags", []) if tag in TAGS]
+            cells.append(nbformat.v4.new_code_cell(text, metadata={"tags": tags} if tags else {}))
     if inside:
         raise ValueError(f"{path.name}: the last solution-start has no solution-end")
-    cells[0].source = with_head(cells[0].source, path.stem, known)
+    if not solve:
+        cells[0].source = with_head(cells[0].source, path.stem, known)
     for number, cell in enumerate(cells):
         cell["id"] = f"{path.stem[:2]}-{number:03}"  # the same at every run, so that the file changes with its text only
     return nbformat.v4.new_notebook(cells=cells, metadata={name: source.metadata[name] for name in KEPT

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def axe():
     """The source of axe-core, from the package that brings it along."""
-    package = pytest.importorskip("axe_playwright_python", reason="the Python package axe-playwright-python is not installed")
+    package = pytest.importorskip("axe_playwright_python", reason="there is no axe-playwright-python")
     return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
 
 

@@ -56,7 +56,9 @@ WIDE = """() => {
     for (let p = e.parentElement; p; p = p.parentElement) if (getComputedStyle(p).overflowX !== 'visible') return true;
     return false;
   };
-  const out = [...document.body.querySelectorAll('*')].filter((e) => e.getBoundingClientRect().right > room + 1 && !inside(e));
+  if (document.documentElement.scrollWidth <= room) return [0, room, []];
+  const out = [...document.body.querySelectorAll('*')]
+    .filter((e) => e.getBoundingClientRect().right > room + 1 && !inside(e));
   return [document.documentElement.scrollWidth, room, out.slice(0, 3).map((e) => e.outerHTML.slice(0, 80))];
 }"""
 
@@ -152,12 +154,12 @@ def closed_solutions(visit: Visit) -> list[str]:
     return wrong
 
 
-def _folded(page) -> list[tuple]:
-    """Each folded solution and cell: its title, what opens it, what it hides."""
+def _folded(page, cells: int = 3) -> list[tuple]:
+    """Each folded solution and the first few cells: its title, what opens it, what it hides. A cell is the browser's own."""
     boxes = [(box, box.locator(".toggle-button").first, box.locator(":scope > :not(.admonition-title)").first)
              for box in page.locator(".admonition.dropdown").all()]
-    boxes += [(box, box.locator("summary").first, box.locator(":scope > :not(summary)").first)
-              for box in page.locator("details:not([open])").all() if box.is_visible()]
+    shut = [box for box in page.locator("details").all() if box.is_visible() and box.get_attribute("open") is None]
+    boxes += [(box, box.locator("summary").first, box.locator(":scope > :not(summary)").first) for box in shut[:cells]]
     return [(" ".join(box.inner_text().split())[:40], button, content) for box, button, content in boxes]
 
 
