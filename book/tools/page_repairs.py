@@ -6,9 +6,9 @@ What needs the finished page (widths, the theme's buttons) is mended by book/_st
 import re
 
 SIGNATURE_LINES = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>", re.DOTALL)
-NAMELESS_TABLE = re.compile(r'<table class="dataframe.*?</table>', re.DOTALL)
-NAMELESS_CORNER = re.compile(r"(<thead>\s*<tr[^>]*>\s*)<th></th>")
-FIRST_CELL = re.compile(r"(<tr>\s*)<td>(.*?)</td>", re.DOTALL)
+TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
+NAMELESS_CORNER = re.compile(r"(<thead>\s*<tr[^>]*>\s*)<th[^>]*>(?:<p></p>)?</th>")
+FIRST_CELL = re.compile(r"(<tr[^>]*>\s*)<td>(.*?)</td>", re.DOTALL)
 
 
 def signatures(body: str) -> str:
@@ -25,13 +25,18 @@ def citations(body: str) -> str:
 
 
 def row_headers(body: str) -> str:
-    """Where the first column of a table of results has no name, its cells are the names of the rows."""
+    """Where the first column of a table has no name, its cells are the names of the rows."""
     def named(found: re.Match) -> str:
         head, mark, rows = found[0].partition("<tbody>")
         head, corners = NAMELESS_CORNER.subn(r"\1<td></td>", head)
         return head + mark + (FIRST_CELL.sub(r'\1<th scope="row">\2</th>', rows) if corners else rows)
 
-    return NAMELESS_TABLE.sub(named, body)
+    return TABLE.sub(named, body)
+
+
+def fold_names(body: str) -> str:
+    """What opens a folded cell says so in its own words; a name put over them hides them from a screen reader."""
+    return body.replace('<summary aria-label="Toggle hidden content">', "<summary>")
 
 
 def solution_ids(body: str) -> str:
@@ -55,7 +60,7 @@ def scripts(files: list) -> list:
 
 
 def _mend(app, pagename: str, templatename: str, context: dict, doctree) -> None:
-    for mend in (signatures, citations, row_headers, solution_ids):
+    for mend in (signatures, citations, row_headers, fold_names, solution_ids):
         context["body"] = mend(context.get("body") or "")
     context["script_files"][:] = scripts(context["script_files"])
 
