@@ -31,10 +31,10 @@ SAMPLE = """() => {
 }"""
 
 # Preloading is off because axe-core resolves a style's @import against the page and then asks for a file that is not there.
-AXE = """async (worst) => {
+AXE = """async ([worst, structure]) => {
   const rules = axe._audit.rules.filter((r) => r.enabled && r.id !== 'color-contrast' && worst.includes(r.impact));
-  const options = { resultTypes: ['violations'], preload: false, selectors: false };
-  const found = [await axe.run(document, { ...options, runOnly: rules.map((r) => r.id) })];
+  const options = { resultTypes: ['violations'], preload: false, selectors: false }, found = [];
+  if (structure) found.push(await axe.run(document, { ...options, runOnly: rules.map((r) => r.id) }));
   if (document.querySelector('[data-sample]'))
     found.push(await axe.run({ include: [['[data-sample]']] }, { ...options, runOnly: ['color-contrast'] }));
   return found.flatMap((f) => f.violations).flatMap((v) => v.nodes.map((n) => [v.impact, v.id, n.html]));
@@ -127,12 +127,15 @@ def sideways(visit: Visit) -> list[str]:
     return [f"{width} pixels wide in a window of {room}: {widest}"] if width > room else []
 
 
-def barriers(visit: Visit, axe: str) -> list[str]:
-    """What axe-core calls critical or serious, but for KNOWN. `axe` is its source."""
+def barriers(visit: Visit, axe: str, structure: bool = True) -> list[str]:
+    """What axe-core calls critical or serious, but for KNOWN. `axe` is its source.
+
+    Without `structure` it looks at contrasts alone: all that a page seen before has new in other colours.
+    """
     if not visit.page.evaluate("() => 'axe' in window"):
         visit.page.evaluate(axe + "; 0")
     visit.page.evaluate(SAMPLE)
-    found = visit.page.evaluate(AXE, list(WORST))
+    found = visit.page.evaluate(AXE, [list(WORST), structure])
     return [f"{impact}: {rule}: {html[:160]}" for impact, rule, html in found
             if not any(rule == known and part in html for known, part in KNOWN)]
 

@@ -1,5 +1,7 @@
 """Each check of looks.py on a page broken on purpose, and on a sound one: a check that never fails checks nothing."""
 
+import itertools
+
 import chromium
 import looks
 import pytest
@@ -28,12 +30,12 @@ def context(browser):
 def shown(context, tmp_path):
     """A function that serves a page with a given body, and opens it."""
     (tmp_path / "icon.png").write_bytes(b"")
-    page = context.new_page()
+    page, asked = context.new_page(), itertools.count()
     with chromium.served(tmp_path) as home:
         def show(body="", whole=SOUND):
             (tmp_path / "page.html").write_text(whole.format(body=body), encoding="utf-8")
             visit = looks.Visit(page, home)
-            visit.open("page.html")
+            visit.open(f"page.html?{next(asked)}")  # or a second page of the same second is taken from the cache
             return visit
 
         yield show
