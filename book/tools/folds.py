@@ -17,7 +17,8 @@ WIDTH = 78  # characters of a line of code that a page of the book shows without
 
 # The tag of a kind of cell, and the line that it is folded behind.
 PROMPTS = {
-    "setup": "Show the imports and settings",
+    "setup": "Show the imports",
+    "settings": "Show the settings",
     "figure": "Show the figure's code",
     "table": "Show the table's code",
     "check": "What this cell checks",
@@ -37,7 +38,7 @@ def kind(source: str, index: int, page: str = "") -> str | None:
         page: the notebook's stem.
     """
     if index < 2:
-        return "setup"
+        return ("setup", "settings")[index]
     lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()]
     try:
         body = ast.parse("\n".join(lines)).body

@@ -49,7 +49,7 @@ def cell(source, *tags):
     return nbformat.v4.new_code_cell(source, metadata={"tags": list(tags)})
 
 
-IMPORTS = cell("import x", "hide-input", "setup"), cell("seed = 0", "parameters", "hide-input", "setup")
+IMPORTS = cell("import x", "hide-input", "setup"), cell("seed = 0", "parameters", "hide-input", "settings")
 
 
 @pytest.mark.parametrize(("source", "kind"), [
