@@ -26,7 +26,13 @@ def browser():
     reason = chromium.missing()
     if reason:
         pytest.skip(reason)
-    with chromium.running() as started:
+    from playwright.sync_api import Error
+
+    with contextlib.ExitStack() as stack:
+        try:
+            started = stack.enter_context(chromium.running())
+        except Error as error:  # a browser without the system's libraries, say
+            pytest.skip(f"the browser does not start: {str(error).splitlines()[0]}")
         yield started
 
 
