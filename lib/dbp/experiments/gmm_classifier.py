@@ -205,9 +205,9 @@ def run(
         logits and follows no gradient. Counts, in lists one an eps: `apgd_only`, images that Auto-PGD breaks and the other
         white box does not; `black_only` and `square_only`, those that transfer or Square breaks and the strongest white
         box does not: above 0 it was not finished, and `worst` is what to go by. Besides, `clean` on all test images of the
-        network, and `clean_few` on those that are attacked; `zero_gradients`, for each loss the
-        share of these whose input gradient is exactly zero; and `mixture`, None without one: for each class the number of
-        `components`, the `bic` of what was tried, and how many directions of all components are `held` by the ridge.
+        network, and `clean_few` on those that are attacked; `zero_gradients`, for each loss the share of these whose input
+        gradient is exactly zero; and `mixture`, None without one: for each class the number of `components`, the `bic` of
+        what was tried, and how many directions of all components are `held` by the ridge.
     """
     network, *sources = (each.to(choose()) for each in networks)
     dataset = data.load(config.dataset, config.source)
