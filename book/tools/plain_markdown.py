@@ -100,7 +100,9 @@ def _role(role: re.Match, book: Book) -> str:
         return f"[{text or _look_up(book.titles, page, 'page')}]({book.link(_look_up(book.places, page, 'page'))})"
     if name == "ref":
         return f"{text or 'exercise'} (exercise {_look_up(book.exercises, target, 'exercise')})"
-    raise ValueError(f"no plain form of the role {name!r}; there are cite, doc, ref")
+    if name == "term":
+        return text or target
+    raise ValueError(f"no plain form of the role {name!r}; there are cite, doc, ref, term")
 
 
 def _keys(role: re.Match) -> list[str]:
