@@ -18,41 +18,100 @@ class Ripple(nn.Module):
         return x + 0.1 * torch.sin(40 * x)
 
 
-@pytest.fixture(scope="module")
-def honest():
-    """An MLP trained on digits for a second, and 60 images that it gets right."""
+class Rounded(nn.Module):
+    """Pixels to five levels, as a defence by quantisation does: no slope anywhere."""
+
+    def forward(self, x):
+        return (x * 4).round() / 4
+
+
+class Densities(nn.Module):
+    """Log densities of narrow Gaussians around class means, in float32: far from all of them their gaps are huge."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.means = torch.stack([x[y == label].flatten(1).mean(0) for label in range(10)])
+
+    def forward(self, x):
+        return -torch.cdist(x.flatten(1), self.means).square() / (2 * 0.01**2)
+
+
+def train(model, smoothing=0.0, steps=60, count=60):
+    """A second of training on digits; the network, and images that it gets right."""
     dataset = data.load("mnist", "embedded")
-    model, generator = build_classifier("mlp", seed=0), torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(0)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for _ in range(60):
+    for _ in range(steps):
         batch = torch.randint(len(dataset.train), (128,), generator=generator)
         optimizer.zero_grad()
-        nn.functional.cross_entropy(model(dataset.train.images[batch]), dataset.train.labels[batch]).backward()
+        logits, labels = model(dataset.train.images[batch]), dataset.train.labels[batch]
+        nn.functional.cross_entropy(logits, labels, label_smoothing=smoothing).backward()
         optimizer.step()
-    right = model(dataset.test.images).argmax(1) == dataset.test.labels
-    return model.eval(), dataset.test.images[right][:60], dataset.test.labels[right][:60]
+    return model.eval(), *easy(model, dataset.test, count)
+
+
+def easy(model, split, count=60):
+    """The first images of a split that a model gets right, and their labels."""
+    right = model(split.images).argmax(1) == split.labels
+    return split.images[right][:count], split.labels[right][:count]
+
+
+@pytest.fixture(scope="module")
+def honest():
+    """An MLP, and 60 images that it gets right."""
+    return train(build_classifier("mlp", seed=0))
 
 
 def suspicious(table):
     return set(table.loc[table["suspicious"], "check"])
 
 
-quick = partial(diagnostics, eps_grid=(0.1, 0.5), steps=10, draws=5)
+quick = partial(diagnostics, eps_grid=(0.1, 0.5), steps=10, draws=5, queries=50)
 
 
 def test_an_honest_network_raises_no_suspicion(honest):
     table = quick(*honest, source=build_classifier("mlp", seed=1))
     assert suspicious(table) == set()
-    assert list(table.columns) == ["check", "value", "reference", "expected", "suspicious"]
-    assert len(table) == 8
+    assert list(table.columns) == ["check", "value", "reference", "expected", "suspicious", "question"]
+    assert len(table) == 10 and table["question"].str.endswith("?").all()
     at_half = table.set_index("check").loc["PGD, eps 0.5"]
     assert at_half["value"] <= at_half["reference"] < 0.5  # the share of the most frequent label
+
+
+@pytest.mark.parametrize("name", ["C", "lenet", "linear"])
+def test_other_honest_networks_raise_none_either(name):
+    torch.manual_seed(0)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+    model, x, y = train(linear if name == "linear" else build_classifier(name, seed=0), smoothing=0.1, count=200)
+    table = diagnostics(model, x, y, eps_grid=(0.1, 0.5), queries=100)
+    assert len(x) == 200 and suspicious(table) == set()
+    # An attack that finds somewhat more is no mask: on each of them the targeted loss does.
+    rows = table.set_index("check")
+    assert rows.value["Auto-PGD, targeted DLR"] < rows.reference["Auto-PGD, targeted DLR"] - 0.02
 
 
 def test_a_saturated_softmax_is_noticed(honest):
     model, x, y = honest
     table = quick(nn.Sequential(model, Scale(1000)), x, y)
-    assert {"input gradient exactly zero", "PGD, eps 0.5", "PGD, margin loss"} <= suspicious(table)
+    assert {"input gradient exactly zero", "PGD, eps 0.5", "PGD, margin loss", "Auto-PGD, targeted DLR"} <= suspicious(table)
+
+
+def test_rounded_pixels_are_noticed_by_what_needs_no_gradient(honest):
+    model, x, y = honest
+    assert {"input gradient exactly zero", "PGD, eps 0.5", "Square"} <= suspicious(quick(nn.Sequential(Rounded(), model), x, y, eps=0.2))
+
+
+def test_log_densities_far_from_all_means_are_noticed():
+    dataset = data.load("mnist", "embedded")
+    model = Densities(dataset.train.images, dataset.train.labels)
+    found = suspicious(quick(model, *easy(model, dataset.test), eps=0.2))
+    assert {"input gradient exactly zero", "PGD, eps 0.5", "PGD, margin loss"} <= found
+
+
+def test_rows_that_a_model_has_no_room_for_are_left_out():
+    x = torch.tensor([[0.9, 0.1], [0.2, 0.1]])
+    table = diagnostics(Line(), x, torch.tensor([1, 1]), eps_grid=(), queries=5)
+    assert not {"Square", "Auto-PGD, targeted DLR"} & set(table["check"]) and "FGSM" in set(table["check"])
 
 
 def test_a_rippled_loss_is_noticed_by_the_attack_from_another_model(honest):
@@ -71,6 +130,7 @@ def test_zero_gradients_are_counted_exactly():
 @pytest.mark.parametrize(("change", "message"), [
     (dict(eps_grid=(0.1, -1.0)), "eps_grid must be finite and at least 0, but holds -1"),
     (dict(draws=0), "draws must be at least 1, but is 0"),
+    (dict(queries=0), "queries must be at least 1, but is 0"),
     (dict(steps=0), "steps must be at least 1, but is 0"),
     (dict(batch_size=0), "batch_size must be at least 1, but is 0"),
     (dict(tolerance=-0.1), "tolerance must be at least 0, but is -0.1"),

@@ -21,7 +21,7 @@ from dbp.runs.store import Store
 PINNED = Path(__file__).with_name("pinned_runs.json")
 
 SMALL = dict(source="embedded", train_size=256, validation_size=50, test_size=50, max_epochs=1)
-ATTACK = dict(attack_images=20, pgd_steps=3, pgd_restarts=2)
+ATTACK = dict(attack_images=20, pgd_steps=3, pgd_restarts=2, apgd_steps=3, targets=2, queries=5, eps=(0.1, 0.3))
 TWICE = dict(model="C", label_smoothing=0.1, seed=0, dataset="mnist", labels="true", eps=0.1, **SMALL)
 PLAIN = dict(lam=0.0, penalty="none", outputs="none", reduction="none", points="none")
 CODES = dict(source="embedded", lam1=1.0, weight_decay=0.0, input_noise=0.0, seed=0, train_size=128, test_size=20,
@@ -50,6 +50,8 @@ RUNS = {
     "DRAW1, faces": ("dbp_autoencoders", CODES | NO_DBP | dict(model="DRAW1", dataset="toy-faces", train_size=32)),
     "ConvVAE, faces": ("dbp_autoencoders", CODES | dict(
         model="ConvVAE", dataset="toy-faces", lam2=0.001, target="attached", reduction="sum", train_size=32)),
+    "VAE, flat code": ("flat_codes", CODES | dict(
+        model="VAE", dataset="mnist", lam2=0.3, target="none", reduction="sum", penalty="code_l1", start=0.5)),
     # So many epochs that two of three pairs can be told apart.
     "VAE, attacked": ("auddc", dict(pairs=3, trade_offs=5, steps=6, checked_pairs=2, network=dbp_autoencoders.Config(
         **CODES | NO_DBP | dict(model="VAE", dataset="mnist", lam1=0.01, max_epochs=20, learning_rate=0.005)))),
@@ -68,7 +70,8 @@ def measures_of(name: str, folder: Path) -> dict:
     try:
         measures = make(module, config, store, folder / "cache").measures
         if experiment in worst_case.NETWORKS:
-            undefended = module.undefended(config, 1) if experiment == "l1_adversarial_training" else None
+            undefended = module.undefended(config, 1) if experiment == "l1_adversarial_training" else module.undefended(config)
+            undefended = None if undefended == config else undefended
             attack = ATTACK | {"attack_images": 5} if config.model == "B" else ATTACK
             on_top = worst_case.Config(experiment, config, undefended, **attack)
             measures = measures | make(worst_case, on_top, store, folder / "cache").measures

@@ -10,7 +10,6 @@ import pytest
 from dbp import profiles
 from dbp.attacks.losses import LOSSES
 from dbp.experiments import l1_adversarial_training, l1_penalty, worst_case
-from dbp.experiments.worst_case import EPS
 from dbp.profiles import (
     AttackSizes,
     L1AdversarialTrainingRuns,
@@ -24,7 +23,9 @@ from dbp.runs.records import planned
 from dbp.runs.runner import make
 
 SIZES = Sizes(200, 50, test_size=100, max_epochs=1)
-FEW, MORE = AttackSizes(10, pgd_steps=2, pgd_restarts=1), AttackSizes(20, pgd_steps=3, pgd_restarts=2)
+EPS = (0.1, 0.3)
+FEW = AttackSizes(10, pgd_steps=2, pgd_restarts=1, apgd_steps=3, targets=2, queries=5, eps=EPS)
+MORE = AttackSizes(20, pgd_steps=3, pgd_restarts=2, apgd_steps=2, targets=1, queries=4, eps=(0.05, 0.3))
 
 ALONE = dict(models=("C",), reductions=("mean",), outputs=("softmax",), seeds=1, sizes=SIZES, attack=FEW)
 ADVERSARIAL = dict(models=("C",), methods=("adv_train",), eps=(0.1, 0.3), lambdas=(10.0,), seeds=2, sizes=SIZES, attack=MORE)
@@ -39,7 +40,7 @@ def scales(alone=(ALONE,), adversarial=(ADVERSARIAL,)):
 
 
 def attack(config):
-    return AttackSizes(config.attack_images, config.pgd_steps, config.pgd_restarts)
+    return AttackSizes(**{field.name: getattr(config, field.name) for field in dataclasses.fields(AttackSizes)})
 
 
 @pytest.fixture
@@ -65,14 +66,16 @@ def test_parts_that_share_a_network_attack_it_in_their_own_ways():
     assert len(found) == len(set(found)) == 4 + 4  # the same attack on the same network is one run
 
 
-def test_an_undefended_network_goes_with_adversarial_training_only():
+def test_an_undefended_network_goes_with_every_other():
     for config in worst_case.plan(scales()):
-        if config.experiment == "l1_penalty":
-            assert config.undefended is None and worst_case.needs(config) == [("l1_penalty", config.network)]
-        else:
+        if config.experiment == "l1_adversarial_training":
             assert config.undefended == l1_adversarial_training.undefended(config.network, 1)
-            assert worst_case.needs(config) == [
-                ("l1_adversarial_training", config.network), ("l1_adversarial_training", config.undefended)]
+        elif config.network.lam:
+            assert config.undefended in l1_penalty.plan(scales()) and config.undefended.lam == 0
+        else:
+            assert config.undefended is None and worst_case.needs(config) == [("l1_penalty", config.network)]
+            continue
+        assert worst_case.needs(config) == [(config.experiment, config.network), (config.experiment, config.undefended)]
 
 
 @pytest.mark.parametrize("name", profiles.NAMES)
@@ -94,6 +97,9 @@ def test_data_and_source_are_the_network_s(alone):
     (dict(experiment="dbp_autoencoders"), "there are l1_penalty, l1_adversarial_training"),
     (dict(attack_images=0), "attack_images must be at least 1, but is 0"),
     (dict(pgd_steps=-1), "pgd_steps must be at least 1, but is -1"),
+    (dict(queries=0), "queries must be at least 1, but is 0"),
+    (dict(eps=(0.3, 0.1)), r"eps must be budgets above 0, rising, but are \(0.3, 0.1\)"),
+    (dict(eps=()), r"eps must be budgets above 0, rising, but are \(\)"),
     (dict(pgd_restarts=math.nan), "pgd_restarts must be at least 1, but is nan"),
 ])
 def test_wrong_configuration_is_named(alone, wrong, words):
@@ -101,8 +107,9 @@ def test_wrong_configuration_is_named(alone, wrong, words):
         dataclasses.replace(alone, **wrong)
 
 
-def test_roots_name_the_losses_that_pgd_climbs(alone):
-    assert worst_case.roots(alone) == [LOSSES["cross_entropy"], LOSSES["margin"]]
+def test_roots_name_the_losses_that_pgd_climbs_and_the_members_of_the_ensemble(alone):
+    names = {root.__name__ for root in worst_case.roots(alone)}
+    assert names == {"cross_entropy", "margin", "_apgd_cross_entropy", "_apgd_targeted_dlr", "_square"}
 
 
 def measures_of(config, folder, store):
@@ -115,14 +122,35 @@ def accuracies(eps):
 
 def test_a_whole_run_measures_what_it_says(store, alone, tmp_path):
     found = measures_of(alone, tmp_path, store)
-    names = {name for eps in EPS for name in (*accuracies(eps), f"worst_{eps}")}
-    assert found.keys() == names | {"clean_few", "jacobian_softmax", "jacobian_logits"}
+    names = {name for eps in EPS for name in (*accuracies(eps), f"pgd_{eps}", f"worst_{eps}")}
+    counts = {f"{name}_only_{eps}" for eps in EPS for name in ("apgd", "square", "black")}
+    assert found.keys() == names | counts | {"clean_few", "jacobian_softmax", "jacobian_logits", "diagnostics"}
     for eps in EPS:
-        assert found[f"worst_{eps}"] <= min(found[name] for name in accuracies(eps)) <= found["clean_few"]
+        assert found[f"worst_{eps}"] <= found[f"pgd_{eps}"] <= min(found[name] for name in accuracies(eps)) <= found["clean_few"]
+        lost = sum(found[f"{name}_only_{eps}"] for name in ("apgd", "square", "black"))
+        assert found[f"worst_{eps}"] == pytest.approx(found[f"pgd_{eps}"] - lost / 10)
+        assert found[f"black_only_{eps}"] == 0  # there is no network to carry from
     assert found["worst_0.3"] <= found["worst_0.1"]
     assert found["clean_few"] * 10 == round(found["clean_few"] * 10)  # ten images
     assert 0 < found["jacobian_softmax"] < found["jacobian_logits"]
     assert json.loads(json.dumps(found)) == found
+
+
+def test_what_a_weak_white_box_leaves_is_found_by_the_others_and_counted(monkeypatch, store, alone, tmp_path):
+    found = measures_of(alone, tmp_path, store)
+    monkeypatch.setattr(worst_case, "pgd", lambda model, x, y, *_, **__: x)
+    monkeypatch.setattr(worst_case, "fgsm", lambda model, x, y, *_, **__: x)
+    network = l1_penalty.network(alone.network)
+    tensors = weights.kept(make(l1_penalty, alone.network, store, tmp_path), tmp_path)
+    blind = worst_case.run(alone, networks=[weights.load_into(network, tensors)])
+    assert blind["pgd_0.3"] == blind["clean_few"] > found["pgd_0.3"]
+    assert blind["apgd_only_0.3"] > found["apgd_only_0.3"] and blind["worst_0.3"] == found["worst_0.3"]
+
+
+def test_a_smaller_budget_s_example_counts_at_the_larger_one(store, alone, tmp_path):
+    few = measures_of(dataclasses.replace(alone, eps=(0.3,)), tmp_path, store)
+    more = measures_of(dataclasses.replace(alone, eps=(0.1, 0.2, 0.3)), tmp_path, store)
+    assert more["worst_0.3"] <= few["worst_0.3"] and more["worst_0.2"] <= more["worst_0.1"]
 
 
 def test_it_attacks_the_network_that_was_trained_and_gives_the_same_again(store, alone, tmp_path):
@@ -137,7 +165,7 @@ def test_it_attacks_the_network_that_was_trained_and_gives_the_same_again(store,
 def test_more_steps_and_restarts_find_no_less(store, alone, tmp_path):
     weak = measures_of(alone, tmp_path, store)
     strong = measures_of(dataclasses.replace(alone, pgd_steps=20, pgd_restarts=3), tmp_path, store)
-    assert all(strong[f"worst_{eps}"] <= weak[f"worst_{eps}"] for eps in EPS)
+    assert all(strong[f"pgd_{eps}"] <= weak[f"pgd_{eps}"] for eps in EPS)
 
 
 def test_diagnostics_are_at_the_budget_that_was_trained_with(store, tmp_path):
@@ -148,5 +176,5 @@ def test_diagnostics_are_at_the_budget_that_was_trained_with(store, tmp_path):
     rows = {row["check"]: row for row in record.measures["diagnostics"]}
     assert rows.keys() >= {"PGD, eps 0.05", "PGD, eps 0.5", "PGD from another model", "FGSM", "PGD, twice the steps"}
     assert rows["PGD, eps 0.5"]["value"] <= rows["PGD, eps 0.05"]["value"]
-    assert rows["FGSM"]["value"] == record.measures["fgsm_few_0.3"]
+    assert rows["FGSM"]["value"] == record.measures["fgsm_few_0.3"] and "question" not in rows["FGSM"]
     assert record.weights is None  # nothing is trained here

@@ -83,6 +83,34 @@ def strongest(
     return Strongest(found, tuple(broken_by))
 
 
+def withstand(
+    model: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, budgets: Sequence[float], standing: Sequence[Tensor],
+    attack: Callable[[float], Callable[..., Tensor]],
+) -> list[Tensor]:
+    """Which images stand at each budget when one more attack has tried at it and at the smaller ones.
+
+    A smaller ball lies in a larger one: what has fallen is not attacked again.
+
+    Args:
+        model, x, y: as of `strongest`, [N] images.
+        budgets: rising.
+        standing: for each budget those that stood before, bool [N] each, on the CPU.
+        attack: a budget to a function (model, x, y) -> adversarial images.
+
+    Returns:
+        Bool [N] for each budget, on the CPU; none has True where a smaller budget has False.
+    """
+    right, left = torch.ones(len(y), dtype=torch.bool), []
+    for eps, before in zip(budgets, standing, strict=True):
+        right = right & before
+        rows = right.nonzero().squeeze(1).to(x.device)
+        if len(rows):
+            x_adv = attack(eps)(model, x[rows], y[rows])
+            right[rows.cpu()] = (_logits(model, x_adv, y[rows]).argmax(1) == y[rows]).cpu()
+        left.append(right.clone())
+    return left
+
+
 def _fgsm(model, x, y, eps, *, bounds, **_):
     return fgsm(model, x, y, eps, bounds=bounds)
 

@@ -18,7 +18,8 @@ from types import ModuleType
 from dbp.spelling import require_name
 
 NAMES = ("l1_penalty", "l1_adversarial_training", "worst_case", "dbp_autoencoders", "auddc", "undefended_classifiers",
-         "gmm_classifier", "image_transition")
+         "gmm_classifier", "image_transition", "flat_codes", "flat_codes_classifier", "flat_codes_auddc",
+         "flat_codes_transition")
 
 
 def get(name: str) -> ModuleType:

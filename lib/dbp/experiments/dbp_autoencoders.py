@@ -18,6 +18,7 @@ from dbp.models.vae import LIKELIHOODS
 from dbp.profiles import Profile
 from dbp.spelling import require_name
 from dbp.training import AutoencoderTraining, fit_autoencoder
+from dbp.training.objectives import AUTOENCODER_PENALTIES
 
 NAME = "dbp_autoencoders"
 
@@ -117,7 +118,8 @@ def configs(part: profiles.DBPAutoencodersRuns, seed: int) -> Iterator[Config]:
 
 def roots(config: Config) -> list[Callable]:
     """What a run of `config` reaches by name only, for the code fingerprint."""
-    return [AUTOENCODERS[config.model], LIKELIHOODS[likelihood_of(config.dataset)]]
+    return [AUTOENCODERS[config.model], LIKELIHOODS[likelihood_of(config.dataset)],
+            AUTOENCODER_PENALTIES[settings(config).penalty]]
 
 
 def likelihood_of(dataset: str) -> str:
@@ -143,12 +145,25 @@ def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | Non
         `dbp.metrics.autoencoder_gradients` on the first `gradient_images` of them, and the `history` of
         `dbp.training.fit_autoencoder`, with these means on a fixed batch a row.
     """
+    return train_and_measure(config, network(config), settings(config), checkpoint=checkpoint, report=report)
+
+
+def train_and_measure(
+    config, model: nn.Module, training: AutoencoderTraining, *, checkpoint=None, report: Callable[[dict], None] | None = None
+) -> dict:
+    """Train an autoencoder in place, and take the measures of `run`.
+
+    Args:
+        config: of an experiment that trains autoencoders: data, sizes and seed.
+        model: before training.
+        training: its settings.
+        checkpoint, report: as of `run`.
+    """
     dataset = data.load(config.dataset, config.source)
     test = dataset.test[: config.test_size].images.to(choose())
-    model = network(config)
     probe_images = test[:PROBE_IMAGES]
     history = fit_autoencoder(
-        model, dataset.train[: config.train_size].images, settings(config),
+        model, dataset.train[: config.train_size].images, training,
         generator=torch.Generator().manual_seed(config.seed), checkpoint=checkpoint, report=report,
         probe=lambda model: _means(autoencoder_gradients(model, probe_images, projections=PROBE_PROJECTIONS)),
     )

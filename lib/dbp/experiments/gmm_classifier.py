@@ -15,19 +15,19 @@ from torch import Tensor, nn
 
 from dbp import data, profiles
 from dbp.attacks import Evaluation, evaluate, fgsm, pgd, strongest, transfer, zero_gradient_share
-from dbp.attacks.ensemble import MEMBERS
+from dbp.attacks.ensemble import MEMBERS, withstand
 from dbp.attacks.losses import LOSSES
 from dbp.device import choose
-from dbp.experiments import dbp_autoencoders, undefended_classifiers
+from dbp.experiments import dbp_autoencoders, flat_codes, undefended_classifiers
 from dbp.metrics import accuracy
 from dbp.models.gmm import COVARIANCES, ClassConditionalGMM, EncoderClassifier, codes
-from dbp.models.heads import HEADS, fit_mixtures
+from dbp.models.heads import HEADS, ON_SAMPLES, fit_mixtures
 from dbp.profiles import Profile
 from dbp.spelling import require_name
 
 NAME = "gmm_classifier"
 
-NETWORKS = {module.NAME: module for module in (dbp_autoencoders, undefended_classifiers)}
+NETWORKS = {module.NAME: module for module in (dbp_autoencoders, flat_codes, undefended_classifiers)}
 ATTACKS = ("fgsm", "pgd")
 GRADIENT_MEMBERS, SQUARE = ("apgd_cross_entropy", "apgd_targeted_dlr"), "square"  # of `dbp.attacks.strongest`
 BATCH = 250  # images at once: mixtures and convolutions of more do not fit the processor's cache
@@ -39,6 +39,8 @@ VARIANTS = {
     "QDA": {"head": "QDA", "components": 1, "covariance": "full"},  # one Gaussian a class
     "LDA": {"head": "LDA", "components": 0, "covariance": "none"},  # one covariance for all classes
     "softmax": {"head": "softmax", "components": 0, "covariance": "none"},
+    "nearest": {"head": "nearest", "components": 0, "covariance": "none"},  # the class whose mean code is nearest
+    "GMM on samples": {"head": "GMM on samples"},
 }
 NO_HEAD = {"head": "none", "components": 0, "covariance": "none", "codes": 0}
 
@@ -48,7 +50,7 @@ class Config:
     """Everything that determines one run.
 
     Attributes:
-        experiment: whose network is attacked, "dbp_autoencoders" or "undefended_classifiers".
+        experiment: whose network is attacked, one of `NETWORKS`.
         network: its configuration there.
         head: what reads an autoencoder's codes, one of `HEADS`; "none" for a classifier.
         components: K of each class's mixture, or "bic"; 0 where there is no mixture.
@@ -136,16 +138,23 @@ def configs(part: profiles.GMMClassifierRuns, seed: int) -> Iterator[Config]:
 
     Then each classifier itself, where P1's own head is among the heads; other heads have these to be compared with already.
     """
+    yield from on_codes(part, seed, dbp_autoencoders)
     classifiers = list(undefended_classifiers.configs(part.classifiers, seed))
-    names, attack = tuple(each.model for each in classifiers), {"classifier": classifiers[0]} | vars(part.attack)
-    for network in dbp_autoencoders.configs(part.networks, seed):
+    for network in classifiers if "GMM" in part.heads else ():
+        others = tuple(each.model for each in classifiers if each.model != network.model)
+        yield Config(undefended_classifiers.NAME, network, crafted_on=others, classifier=classifiers[0],
+                     **NO_HEAD, **vars(part.attack))
+
+
+def on_codes(part: profiles.GMMClassifierRuns, seed: int, trained) -> Iterator[Config]:
+    """Each head of a part on each autoencoder of `trained`, an experiment, with one seed."""
+    classifiers = list(undefended_classifiers.configs(part.classifiers, seed))
+    for network in trained.configs(part.networks, seed):
         for name in part.heads:
             require_name(name, VARIANTS, "head")
             head = vars(part.mixture) | VARIANTS[name]
-            yield Config(dbp_autoencoders.NAME, network, crafted_on=names, **head, **attack)
-    for network in classifiers if "GMM" in part.heads else ():
-        others = tuple(name for name in names if name != network.model)
-        yield Config(undefended_classifiers.NAME, network, crafted_on=others, **NO_HEAD, **attack)
+            yield Config(trained.NAME, network, crafted_on=tuple(each.model for each in classifiers),
+                         classifier=classifiers[0], **head, **vars(part.attack))
 
 
 def needs(config: Config) -> list[tuple[str, object]]:
@@ -175,7 +184,7 @@ READINGS = {"probabilities": label_distance, "cross_entropy": LOSSES["cross_entr
 
 
 def classifier_of(config, autoencoder: nn.Module, train: data.Split) -> EncoderClassifier:
-    """The encoder of a trained autoencoder with a head, fitted on the mean codes of training images.
+    """The encoder of a trained autoencoder with a head, fitted on the codes of training images.
 
     Args:
         config: of this experiment or of `dbp.experiments.image_transition`: the head and the network's seed.
@@ -183,7 +192,8 @@ def classifier_of(config, autoencoder: nn.Module, train: data.Split) -> EncoderC
         train: what it was trained on; of these the first `config.codes` are taken.
     """
     part = train[: config.codes]
-    z, y = codes(autoencoder, part.images.to(choose())), part.labels.to(choose())
+    noise = torch.Generator().manual_seed(config.network.seed) if config.head in ON_SAMPLES else None
+    z, y = codes(autoencoder, part.images.to(choose()), generator=noise), part.labels.to(choose())
     head = HEADS[config.head](z, y, config.components, config.covariance, config.network.seed)
     return EncoderClassifier(autoencoder, head).to(choose())
 
@@ -256,17 +266,15 @@ def _standing(found: Evaluation, attacks: dict, most: float) -> Tensor:
 
 def _stand(model, x: Tensor, y: Tensor, config: Config, members: tuple[str, ...], standing: list[Tensor]) -> list[Tensor]:
     """Those of the images that stand at each eps, [N] each, when these attacks have tried at it and at smaller ones."""
-    right, left = torch.ones(len(y), dtype=torch.bool), []
-    for eps, before in zip(config.eps, standing, strict=True):
-        right = right & before
-        rows = right.nonzero().squeeze(1).to(x.device)
-        if len(rows):
+    def attack(eps: float):
+        def climb(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
             generator = torch.Generator().manual_seed(config.network.seed)
-            tried = strongest(model, x[rows], y[rows], eps, members=members, steps=config.apgd_steps, targets=config.targets,
-                              queries=config.queries, batch_size=BATCH, generator=generator)
-            right[rows.cpu()] = tried.standing
-        left.append(right.clone())
-    return left
+            return strongest(model, x, y, eps, members=members, steps=config.apgd_steps, targets=config.targets,
+                             queries=config.queries, batch_size=BATCH, generator=generator).x_adv
+
+        return climb
+
+    return withstand(model, x, y, config.eps, standing, attack)
 
 
 def _lost(before: list[Tensor], after: list[Tensor]) -> list[int]:

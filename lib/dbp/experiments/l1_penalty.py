@@ -5,7 +5,7 @@ epsilon with true and with predicted labels. Stronger attacks come on top of it,
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -85,6 +85,11 @@ def configs(scale, part, seed: int) -> Iterator[Config]:
             # Without a penalty there is nothing to choose: one run serves every reduction and every output.
             for reading in readings if lam else [("none",) * 3]:
                 yield Config(model, float(lam), *reading, seed, source=scale.source, **vars(part.sizes))
+
+
+def undefended(config: Config) -> Config:
+    """The run of the same network without a penalty."""
+    return replace(config, lam=0.0, reduction="none", outputs="none", estimator="none")
 
 
 def roots(config: Config) -> list[Callable]:

@@ -34,6 +34,19 @@ def fit_softmax(z: Tensor, y: Tensor, *_) -> nn.Module:
     return layer
 
 
+def fit_nearest(z: Tensor, y: Tensor, *_) -> nn.Module:
+    """The class whose mean code is nearest, as a linear layer. Args: codes z [N, D], labels y [N].
+
+    Its logits are -||z - mean||_2^2 / 2 plus ||z||_2^2 / 2, which is the same for all classes.
+    """
+    means = torch.stack([z[y == label].mean(0) for label in range(CLASSES)])
+    if not means.isfinite().all():
+        raise ValueError(f"codes must be of all {CLASSES} classes, but the {len(y)} are of {len(y.unique())}")
+    layer = nn.utils.skip_init(nn.Linear, z.shape[1], CLASSES)
+    layer.load_state_dict({"weight": means, "bias": -means.square().sum(1) / 2})
+    return layer.requires_grad_(False)
+
+
 def _linear(fitted, z: Tensor, y: Tensor) -> nn.Linear:
     """Fit a linear classifier of scikit-learn; its decision function becomes the logits."""
     if len(y.unique()) < CLASSES:
@@ -44,4 +57,6 @@ def _linear(fitted, z: Tensor, y: Tensor) -> nn.Linear:
     return layer.requires_grad_(False)
 
 
-HEADS = {"GMM": fit_mixtures, "QDA": fit_mixtures, "LDA": fit_lda, "softmax": fit_softmax}
+HEADS = {"GMM": fit_mixtures, "QDA": fit_mixtures, "LDA": fit_lda, "softmax": fit_softmax, "nearest": fit_nearest,
+         "GMM on samples": fit_mixtures}
+ON_SAMPLES = ("GMM on samples",)  # fitted on a sample of each image's code, the others on its mean

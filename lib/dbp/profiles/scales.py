@@ -40,11 +40,19 @@ class Sizes:
 
 @dataclass(frozen=True)
 class AttackSizes:
-    """How much of everything `dbp.experiments.worst_case` takes: test images, and PGD's steps and restarts."""
+    """How much of everything `dbp.experiments.worst_case` and `gmm_classifier` take.
+
+    Test images; PGD's steps and restarts; Auto-PGD's steps and targets; Square's queries; and the budgets, L-infinity, in
+    units of the pixel range.
+    """
 
     attack_images: int = _field(_COUNT)
     pgd_steps: int = _field(_COUNT)
     pgd_restarts: int = _field(_COUNT)
+    apgd_steps: int = _field(_COUNT)
+    targets: int = _field(_COUNT)
+    queries: int = _field(_COUNT)
+    eps: tuple[float, ...] = _field(_not_empty)
 
 
 @dataclass(frozen=True)
@@ -194,19 +202,6 @@ class MixtureSizes:
 
 
 @dataclass(frozen=True)
-class GridAttackSizes(AttackSizes):
-    """How much of everything `dbp.experiments.gmm_classifier` takes.
-
-    Besides PGD: Auto-PGD's steps and targets, Square's queries, and the budgets, in units of the pixel range.
-    """
-
-    apgd_steps: int = _field(_COUNT)
-    targets: int = _field(_COUNT)
-    queries: int = _field(_COUNT)
-    eps: tuple[float, ...] = _field(_not_empty)
-
-
-@dataclass(frozen=True)
 class GMMClassifierRuns:
     """One part of P1 Tables 3 and 4: these heads on these autoencoders, and the classifiers that are beside them."""
 
@@ -214,7 +209,7 @@ class GMMClassifierRuns:
     heads: tuple[str, ...] = _field(_not_empty)
     mixture: MixtureSizes
     classifiers: UndefendedClassifiersRuns
-    attack: GridAttackSizes
+    attack: AttackSizes
 
     @property
     def seeds(self) -> int:
@@ -285,4 +280,8 @@ class Profile:
     undefended_classifiers: UndefendedClassifiersScale
     gmm_classifier: GMMClassifierScale
     image_transition: ImageTransitionScale
+    flat_codes: DBPAutoencodersScale
+    flat_codes_classifier: GMMClassifierScale
+    flat_codes_auddc: AuddcScale
+    flat_codes_transition: ImageTransitionScale
     adversarial_examples: AdversarialExamplesScale

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbp import penalties
-from dbp.models.vae import kl_divergence
+from dbp.models.vae import Output, kl_divergence
 from dbp.training.settings import AutoencoderTraining
 
 Objective = Callable[[nn.Module, Tensor, Tensor, torch.Generator], dict[str, Tensor]]
@@ -98,7 +98,7 @@ def autoencoder_terms(
 ) -> dict[str, Tensor]:
     """The terms of P1 Eq. (10)-(12) for a batch, with one sample of the code an image (Algorithms 1 and 2).
 
-    When the penalty's turn comes, P1 Eq. (12), is decided in `dbp.training.fit.fit_autoencoder`.
+    The third term of Eq. (10) may be another penalty, see `AUTOENCODER_PENALTIES`. When the penalty's turn comes, P1 Eq. (12), is decided in `dbp.training.fit.fit_autoencoder`.
 
     Args:
         model: an autoencoder, see `dbp.models.vae.Autoencoder`.
@@ -121,6 +121,50 @@ def autoencoder_terms(
     loss = model.likelihood(out.logits, target)  # L_rec of P1 Eq. (10)   [B]
     terms = {"reconstruction": loss, "kl": settings.lam1 * kl_divergence(out.mu, out.logvar)}  # Eq. (4), (7)
     if penalised:
-        scale = x[0].numel() if settings.reduction == "mean" else 1
-        terms["penalty"] = settings.lam2 * penalties.loss_gradient_l2(loss / scale, x)  # P1 Eq. (10), its third term
+        terms["penalty"] = settings.lam2 * AUTOENCODER_PENALTIES[settings.penalty](loss, out, x, settings.reduction, generator)
     return terms
+
+
+def penalise_loss_l2(loss: Tensor, out: Output, x: Tensor, reduction: str, generator: torch.Generator) -> Tensor:
+    """||d L_rec / d x||_2^2, P1 Eq. (10), its third term, [B].
+
+    Args:
+        loss: L_rec, [B], in nats; with the reduction "mean" it is divided by the number of pixels.
+        out: what the autoencoder gave for x.
+        x: images that require a gradient, [B, ...].
+        reduction: "sum" or "mean".
+        generator: of what the estimator draws.
+    """
+    return penalties.loss_gradient_l2(loss / _entries(x, reduction), x)
+
+
+def penalise_loss_l1(loss: Tensor, out: Output, x: Tensor, reduction: str, generator: torch.Generator) -> Tensor:
+    """||d L_rec / d x||_1, the norm that an L-infinity attack answers to, [B]. Args: as of `penalise_loss_l2`."""
+    return penalties.loss_gradient_l1(loss / _entries(x, reduction), x)
+
+
+def penalise_code_l1(loss: Tensor, out: Output, x: Tensor, reduction: str, generator: torch.Generator) -> Tensor:
+    """sum |d mu_i / d x_j|: P2 Eq. (3) on the mean code of P1, by one row, [B].
+
+    Args: as of `penalise_loss_l2`; with the reduction "mean" the slopes' mean.
+    """
+    return penalties.jacobian_l1(out.mu, x, "one_row", generator) / _entries(x, reduction, out.mu)
+
+
+def penalise_code_frobenius2(loss: Tensor, out: Output, x: Tensor, reduction: str, generator: torch.Generator) -> Tensor:
+    """sum (d mu_i / d x_j)^2, the contractive autoencoder of Rifai et al. (2011), by one projection, [B].
+
+    Args: as of `penalise_loss_l2`; with the reduction "mean" the squared slopes' mean.
+    """
+    return penalties.jacobian_frobenius2(out.mu, x, 1, generator) / _entries(x, reduction, out.mu)
+
+
+def _entries(x: Tensor, reduction: str, code: Tensor | None = None) -> int:
+    """How many are averaged over: pixels, or slopes of a code by pixels; 1 for a sum."""
+    return x[0].numel() * (1 if code is None else code.shape[1]) if reduction == "mean" else 1
+
+
+AUTOENCODER_PENALTIES = {
+    "loss_gradient_l2": penalise_loss_l2, "loss_gradient_l1": penalise_loss_l1,
+    "code_l1": penalise_code_l1, "code_frobenius2": penalise_code_frobenius2,
+}

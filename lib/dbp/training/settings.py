@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 STOPPING_RULES = ("patience", "equal", "no_increase")
+PENALTIES = ("loss_gradient_l2", "loss_gradient_l1", "code_l1", "code_frobenius2")  # of autoencoders
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ class AutoencoderTraining:
             both, as P1 Eq. (10) reads; "detached" the way through the encoder only.
         reduction: of the penalised loss over the pixels, "sum" or "mean".
         start: share of the epochs that pass before the penalty begins; P1 Eq. (12) waits for half of them.
+        penalty: one of `PENALTIES`. That of P1 is "loss_gradient_l2". Of the code,
+            "code_l1" and "code_frobenius2", nothing depends on the target; `lam2` is then in nats per `reduction` of the
+            slopes of the code, which is in standard deviations of its prior, per pixel range (squared slopes for the latter).
         clip: the longest gradient of the parameters, L2 over all of them.
         weight_decay: decoupled (AdamW), a step's share is learning_rate * weight_decay.
         input_noise: standard deviation of the noise on what the encoder sees, in units of the pixel range.
@@ -87,6 +91,7 @@ class AutoencoderTraining:
     target: str = "attached"
     reduction: str = "sum"
     start: float = 0.5
+    penalty: str = "loss_gradient_l2"
     clip: float = math.inf
     weight_decay: float = 0.0
     input_noise: float = 0.0
@@ -98,6 +103,7 @@ class AutoencoderTraining:
         for name in ("lam1", "lam2", "start", "weight_decay", "input_noise"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be at least 0, but is {getattr(self, name)!r}")
-        for name, known in (("target", ("attached", "detached")), ("reduction", ("sum", "mean"))):
+        for name, known in (("target", ("attached", "detached")), ("reduction", ("sum", "mean")),
+                            ("penalty", PENALTIES)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, but is {getattr(self, name)!r}")
