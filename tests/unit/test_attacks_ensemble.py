@@ -89,7 +89,7 @@ def test_the_targeted_loss_by_hand():
 @pytest.mark.parametrize(("change", "message"), [
     (dict(targets=2), "loss must be 'dlr' with targets, but is 'cross_entropy'"),
     (dict(loss="dlr", targets=4), "targets must be at most 3, the wrong classes, but is 4"),
-    (dict(targets=-1), "targets must be at least 1, but is 0"),
+    (dict(targets=-1), "targets must be at least 1, but is -1"),
     (dict(steps=0), "steps must be at least 1, but is 0"),
     (dict(restarts=0), "restarts must be at least 1, but is 0"),
 ])

@@ -51,8 +51,10 @@ def apgd(
     """
     budget = check_call(model, x, y, eps, bounds)
     check_loss(loss)
-    for name, value in (("steps", steps), ("restarts", restarts), ("targets", targets + 1)):
+    for name, value in (("steps", steps), ("restarts", restarts)):
         check_count(name, value)
+    if targets:
+        check_count("targets", targets)
     if targets and loss != "dlr":
         raise ValueError(f"loss must be 'dlr' with targets, but is {loss!r}")
     generator = check_generator(generator)

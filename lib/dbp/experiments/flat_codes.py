@@ -56,11 +56,15 @@ class Config(dbp_autoencoders.Config):
         require_name(self.model, AUTOENCODERS, "autoencoder")
         require_name(self.dataset, dbp_autoencoders.SHAPES, "data set of autoencoders")
         require_name(self.penalty, (*PENALTIES, "none"), "penalty")
-        aimed = self.penalty.startswith("loss_gradient")
-        for name, wanted in (("penalty", self.lam2 > 0), ("reduction", self.lam2 > 0), ("target", aimed)):
-            if wanted != (getattr(self, name) != "none"):
-                raise ValueError(f"{name} must {'' if wanted else 'not '}be given with penalty {self.penalty!r} and lam2"
-                                 f" {self.lam2!r}, but is {getattr(self, name)!r}")
+        if not self.lam2 >= 0:
+            raise ValueError(f"lam2 must be at least 0, but is {self.lam2!r}")
+        for name in ("penalty", "reduction"):
+            if (self.lam2 > 0) != (getattr(self, name) != "none"):
+                raise ValueError(f"{name} must be given where lam2 is above 0, and only there, but is"
+                                 f" {getattr(self, name)!r} at lam2 {self.lam2!r}")
+        if self.penalty.startswith("loss_gradient") != (self.target != "none"):
+            raise ValueError(f"target must be given where a loss gradient is penalised, and only there, but is"
+                             f" {self.target!r} with the penalty {self.penalty!r}")
         settings(self)  # checks the rest
 
 
