@@ -10,13 +10,14 @@ JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help book pdf test smoke execute sync students nbgrader serve fast-mkl bench clean
+.PHONY: help book pdf test smoke execute sync colab students slides nbgrader serve fast-mkl bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 10
 
 book: .venv/.book-ready  ## execute what is stale and build the pages, warnings being errors
 	$(BIN)/python book/tools/chapters.py sync
+	$(BIN)/python book/tools/colab.py
 	$(BIN)/python book/tools/students.py
 	$(BIN)/python book/tools/plans.py
 	$(BIN)/python book/tools/chapters.py execute --stale
@@ -40,6 +41,9 @@ execute: .venv/.book-ready  ## run the notebooks at PROFILE=laptop (in place) or
 
 sync: .venv/.book-ready  ## bring each notebook and its .md twin in step, the newer one winning
 	$(BIN)/python book/tools/chapters.py sync
+
+colab: .venv/.book-ready  ## write the copies that Colab opens into colab/
+	$(BIN)/python book/tools/colab.py
 
 students: .venv/.book-ready  ## write the students' copies of the chapters into course/, and the tables of the teachers' page
 	$(BIN)/python book/tools/students.py

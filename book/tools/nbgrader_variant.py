@@ -14,6 +14,7 @@ import ast
 import os
 from pathlib import Path
 
+import copies
 import exercises
 import nbformat
 import students
@@ -90,7 +91,7 @@ def build(folder: Path = FOLDER, paths: list[Path] | None = None) -> list[str]:
     """Write the assignments and the configuration into a folder; returns the assignments' names."""
     known, paths = students.book(), exercises.chapters() if paths is None else paths
     for path in paths:
-        students.write(variant(path, known), folder / "source" / path.stem / f"{path.stem}.ipynb")
+        copies.write(variant(path, known), folder / "source" / path.stem / f"{path.stem}.ipynb")
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / ".nbgrader_config.py.tmp"
     temporary.write_text(CONFIGURATION, encoding="utf-8")

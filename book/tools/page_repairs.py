@@ -59,9 +59,19 @@ def scripts(files: list) -> list:
     return list(kept.values())
 
 
+def launch(buttons: list) -> list:
+    """The button for Colab opens the copy of the page in colab/: Colab shows the page's own Markdown as it is written."""
+    for button in buttons:
+        launch(button.get("buttons", []))
+        if str(button.get("url", "")).startswith("https://colab.research.google.com/"):
+            button["url"] = button["url"].replace("/notebooks/", "/colab/")
+    return buttons
+
+
 def _mend(app, pagename: str, templatename: str, context: dict, doctree) -> None:
     for mend in (signatures, citations, row_headers, fold_names, solution_ids):
         context["body"] = mend(context.get("body") or "")
+    launch(context.get("header_buttons", []))
     context["script_files"][:] = scripts(context["script_files"])
 
 

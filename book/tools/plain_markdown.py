@@ -1,22 +1,30 @@
 """MyST as plain Markdown: what Colab and GitHub show, without a directive or a role left.
 
-Admonitions become quotations, exercises become headings, citations and links to other pages become text and addresses.
-Formulas stay as they are: `$` and `$$` are read by all of them.
+Admonitions become quotations, what is folded becomes <details>, exercises become headings, citations and links to other
+pages become text and addresses. Formulas stay as they are: `$` and `$$` are read by all of them.
 """
 
 import functools
+import posixpath
 import re
+import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^:::\{(?P<name>[\w-]+)\}[ \t]*(?P<title>[^\n]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)(?P<body>.*?)"
-                   r"^:::[ \t]*(?:\n|\Z)", re.M | re.S)
-BIBLIOGRAPHY = re.compile(r"^```\{bibliography\}[^\n]*\n.*?^```[ \t]*(?:\n|\Z)", re.M | re.S)
+BLOCK = re.compile(r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[\w-]+)\}[ \t]*(?P<title>[^\n]*)\n(?P<options>(?::[\w-]+:[^\n]*\n)*)"
+                   r"(?P<body>.*?)^(?P=fence)[ \t]*(?:\n|\Z)", re.M | re.S)
+LABELLED = re.compile(r"^\$\$\n(?P<body>(?:(?!^\$\$).)*?)^\$\$ \((?P<label>[\w-]+)\)[ \t]*$", re.M | re.S)
+ANCHOR = re.compile(r"^\([\w-]+\)=\n", re.M)
 ROLE = re.compile(r"\{(?P<role>[a-z:]+)\}`(?:(?P<text>[^`<]+?)\s*<(?P<target>[^`>]+)>|(?P<plain>[^`]+))`")
-LEFT_OVER = re.compile(r"^:::|^```\{|^~~~\{|\{[a-z:-]+\}`|^\([\w-]+\)=$|^:(?:label|class|filter|keyprefix):", re.M)
+TWICE = re.compile(r"\(([^()\[\]]+)\) \((\[\1\]\([^()]+\))\)")  # a work named in the text and cited right after it
+LEFT_OVER = re.compile(r"^:::|^```\{|^~~~\{|\{[a-z:-]+\}`|^\([\w-]+\)=$|^:(?:label|class|filter|keyprefix):|^\$\$ \(", re.M)
+BOXES = ("attention", "caution", "danger", "error", "hint", "important", "note", "seealso", "tip", "warning")
+DIRECTIVES = ("admonition", *BOXES, "bibliography", "dropdown", "exercise-start", "exercise-end", "figure", "glossary",
+              "image", "math")
+ROLES = ("cite", "cite:p", "cite:t", "doc", "eq", "math", "ref", "term")
 
 
 def leftovers(text: str) -> list[str]:
@@ -33,7 +41,8 @@ class Book:
         titles: the first heading of each page, by its name without a folder, as 05_vae.
         places: where each page lies in the repository, by the same names.
         exercises: what stands for an exercise, by its label, as "8.2, The best of several".
-        works: each work cited, by its key: (short, long), as ("Sun et al. 2020", "Sun, C., ...").
+        works: each work cited, by its key: (short, long), as ("[Sun et al. 2020](https://...)", "Chengjin Sun, ...").
+        folder: of the pages that are flattened; what they name by a relative path lies there.
     """
 
     address: str
@@ -41,6 +50,7 @@ class Book:
     places: dict[str, str]
     exercises: dict[str, str] = field(default_factory=dict)
     works: dict[str, tuple[str, str]] = field(default_factory=dict)
+    folder: str = "notebooks"
 
     def link(self, place: str) -> str:
         """The address of a file of the repository, for a person; GitHub shows it and Colab can follow it."""
@@ -59,15 +69,17 @@ def flatten(text: str, book: Book, keys: list[str] = ()) -> str:
     Raises:
         ValueError: it has a directive or a role that is not known here, or refers to what there is not.
     """
-    text = BLOCK.sub(lambda block: _block(block, book), text)
-    text = BIBLIOGRAPHY.sub(lambda _: references(keys, book) + "\n", text)
+    text = LABELLED.sub(lambda found: _formula(found["body"], found["label"]).strip(), ANCHOR.sub("", text))
+    text = BLOCK.sub(lambda block: _block(block, book, keys), text)
     text = ROLE.sub(lambda role: _role(role, book), text)
+    text = TWICE.sub(r"(\2)", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
 def cited(text: str) -> list[str]:
     """The keys of the works that a text cites, each once, in order."""
-    return list(dict.fromkeys(key for role in ROLE.finditer(text) if role["role"] == "cite" for key in _keys(role)))
+    return list(dict.fromkeys(key for role in ROLE.finditer(text) if role["role"].startswith("cite")
+                              for key in _keys(role)))
 
 
 def references(keys: list[str], book: Book) -> str:
@@ -76,24 +88,51 @@ def references(keys: list[str], book: Book) -> str:
     return "\n".join(f"- {entry}" for _, entry in short_and_long)
 
 
-def _block(block: re.Match, book: Book) -> str:
+def folded(summary: str, body: str) -> str:
+    """A text that Colab and GitHub show once it is asked for; the empty lines make them read it as Markdown."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body.strip()}\n\n</details>\n"
+
+
+def _block(block: re.Match, book: Book, keys: list[str]) -> str:
     name, title, body = block["name"], block["title"].strip(), block["body"].strip()
+    options = dict(re.findall(r"^:([\w-]+): *(.*)$", block["options"], re.M))
     if name == "exercise-start":
-        label = re.search(r"^:label: (\S+)", block["options"], re.M)
-        number = _look_up(book.exercises, label[1], "exercise") if label else title
+        number = _look_up(book.exercises, options["label"], "exercise") if "label" in options else title
         return f"### Exercise {number}\n"
     if name == "exercise-end":
         return ""
-    if name == "admonition":
-        lines = [f"**{title}.**", "", *body.splitlines()]
+    if name == "bibliography":
+        return references(keys, book) + "\n"
+    if name == "math":
+        return _formula(body or title, options.get("label", ""))
+    if name in ("figure", "image"):
+        place = posixpath.normpath(posixpath.join(book.folder, title))
+        caption = "" if name == "image" or not body else f"\n*{flatten(body, book, keys)}*\n"
+        return f"![{options.get('alt', '')}]({book.address}/raw/main/{place})\n{caption}"
+    if name == "glossary":
+        return re.sub(r"^(\S.*)\n((?:[ \t]+.*(?:\n|\Z)|\n)*)",
+                      lambda entry: f"**{entry[1]}**: {textwrap.dedent(entry[2]).strip()}\n\n", body + "\n", flags=re.M)
+    if name in ("admonition", "dropdown", *BOXES):
+        title, body = title or name.capitalize(), flatten(body, book, keys)
+        if name == "dropdown" or "dropdown" in options.get("class", ""):
+            return folded(title, body)
+        lines = [f"**{title}**" if title[-1] in "?!." else f"**{title}.**", "", *body.splitlines()]
         return "".join(f"> {line}".rstrip() + "\n" for line in lines)
-    raise ValueError(f"no plain form of the directive {name!r}; there are admonition, exercise-start, exercise-end")
+    raise ValueError(f"no plain form of the directive {name!r}; there are {', '.join(DIRECTIVES)}")
+
+
+def _formula(body: str, label: str) -> str:
+    r"""A formula on lines of its own; its label stands for the number that the builder would give it."""
+    tag = f"\n\\tag{{{label}}}" if label else ""
+    return f"$$\n{body.strip()}{tag}\n$$\n"
 
 
 def _role(role: re.Match, book: Book) -> str:
     name, text = role["role"], role["text"]
     target = (role["target"] or role["plain"]).strip()
-    if name == "cite":
+    if name == "cite:t":
+        return " and ".join(_look_up(book.works, key, "work")[0] for key in _keys(role))
+    if name in ("cite", "cite:p"):
         return "(" + "; ".join(_look_up(book.works, key, "work")[0] for key in _keys(role)) + ")"
     if name == "doc":
         page = target.rsplit("/", 1)[-1]
@@ -101,8 +140,12 @@ def _role(role: re.Match, book: Book) -> str:
     if name == "ref":
         return f"{text or 'exercise'} (exercise {_look_up(book.exercises, target, 'exercise')})"
     if name == "term":
-        return text or target
-    raise ValueError(f"no plain form of the role {name!r}; there are cite, doc, ref, term")
+        return f"[{text or target}]({book.link(_look_up(book.places, 'glossary', 'page'))})"
+    if name == "eq":
+        return f"({target})"
+    if name == "math":
+        return f"${role[0][len('{math}`'):-1]}$"
+    raise ValueError(f"no plain form of the role {name!r}; there are {', '.join(ROLES)}")
 
 
 def _keys(role: re.Match) -> list[str]:
@@ -122,7 +165,7 @@ def works(root: Path = ROOT) -> dict[str, tuple[str, str]]:
     """The bibliography, by key: how a work is cited, and its entry in a list."""
     from pybtex.database import parse_file
 
-    return {key: (_short(entry), _long(entry)) for key, entry in
+    return {key: (_linked(_short(entry), entry), _long(entry)) for key, entry in
             parse_file(str(root / "book" / "references.bib"), "bibtex").entries.items()}
 
 
@@ -139,7 +182,15 @@ def _long(entry) -> str:
     where = next((entry.fields[name] for name in ("journal", "booktitle", "publisher", "note", "howpublished")
                   if name in entry.fields), "")
     ends = f" {_plain(where)}." if where else ""
-    return f"{who} ({entry.fields['year']}). *{_plain(entry.fields['title'])}*.{ends}"
+    return f"{who} ({entry.fields['year']}). *{_linked(_plain(entry.fields['title']), entry)}*.{ends}"
+
+
+def _linked(text: str, entry) -> str:
+    """With the address under which the work can be read, where the bibliography has one."""
+    told = " ".join(entry.fields.get(name, "") for name in ("journal", "note"))
+    preprint = re.search(r"arXiv:(\d{4}\.\d{4,5})", told)
+    place = entry.fields.get("url") or (f"https://arxiv.org/abs/{preprint[1]}" if preprint else "")
+    return f"[{text}]({place})" if place else text
 
 
 def _persons(entry) -> list:

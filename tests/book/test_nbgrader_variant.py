@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import copies
 import exercises
 import guards
 import nbformat
@@ -79,7 +80,7 @@ def test_right_wrong_and_cheating_submissions_are_told_apart(tmp_path):
         for cell in nb.cells:
             label = cell.metadata.get("nbgrader", {}).get("grade_id")
             cell.source = answers.get(label, cell.source)
-        students.write(nb, folder / "submitted" / student / path.stem / f"{path.stem}.ipynb")
+        copies.write(nb, folder / "submitted" / student / path.stem / f"{path.stem}.ipynb")
     nbgrader("autograde", path.stem, "--create")
 
     from nbgrader.api import Gradebook

@@ -29,7 +29,7 @@ def test_colab_opens_notebooks_that_are_committed(site, config, tracked):
 def test_every_notebook_page_has_a_colab_button(site):
     for path in guards.chapters().notebooks():
         page = guards.Page(site / "notebooks" / f"{path.stem}.html")
-        assert any(path.name in link and "colab" in link for link in page.links), path.name
+        assert any(f"/colab/{path.name}" in link and "colab.research" in link for link in page.links), path.name
 
 
 def test_a_page_asks_nothing_of_other_hosts(site):

@@ -31,5 +31,12 @@ def test_each_script_is_kept_once_and_none_of_live_code():
     assert [file.filename for file in page_repairs.scripts(files)] == ["a.js", None, "b.js"]
 
 
+def test_the_button_for_colab_opens_the_copy_and_no_other_button_moves():
+    colab, source = "https://colab.research.google.com/github/a/b/blob/main/", "https://github.com/a/b/blob/main/notebooks/x.ipynb"
+    buttons = [{"buttons": [{"url": f"{colab}notebooks/x.ipynb"}]}, {"url": source}, {"type": "javascript"}]
+    assert page_repairs.launch(buttons) == [{"buttons": [{"url": f"{colab}colab/x.ipynb"}]}, {"url": source},
+                                            {"type": "javascript"}]
+
+
 def test_a_cited_work_is_an_item_of_its_list():
     assert page_repairs.citations('<div role="doc-biblioentry">') == '<div role="listitem">'
