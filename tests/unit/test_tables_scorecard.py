@@ -43,3 +43,15 @@ def test_marked_cells_are_counted_beside_the_verdicts_and_tables_without_the_mar
     plain = pandas.DataFrame({"verdict": ["not run"]})
     counts = scorecard.count_verdicts({"marked": marked, "plain": plain, "both": pandas.concat([marked, plain])})
     assert counts["uninformative"].tolist() == [2, 0, 2] and counts["matches"].tolist() == [2, 0, 2]
+
+
+def test_the_count_of_all_links_each_table_to_its_page_and_adds_up():
+    marks = [True, False, False]
+    parts = {"P1, Table 1": pandas.DataFrame({"verdict": ["differs", "differs", "not run"], "uninformative": marks}),
+             "P2, Table 1": pandas.DataFrame({"verdict": ["matches"]})}
+    count = scorecard.Count(scorecard.count_verdicts(parts), {"P1, Table 1": "81_p1_table_1.ipynb"})
+    lines = count._repr_markdown_().splitlines()
+    assert "✗ differs" in lines[0] and lines[2] == "| [P1, Table 1](81_p1_table_1.ipynb) | 3 |  |  |  |  | 2 | 1 | 1 |"
+    assert lines[3] == "| P2, Table 1 | 1 | 1 |  |  |  |  |  |  |"
+    assert lines[4] == "| all | 4 | 1 |  |  |  | 2 | 1 | 1 |"
+    assert repr(count).splitlines()[-1].split() == ["all", "4", "1", "0", "0", "0", "2", "1", "1"]

@@ -16,6 +16,7 @@ from dbp.plots.draw import *
 from dbp.plots.gmm_classifier import *
 from dbp.plots.image_transition import *
 from dbp.plots.l1_penalty import *
+from dbp.plots.results import *
 from dbp.plots.style import *
 from dbp.plots.vae import *
 from dbp.plots.white_and_black_box import *

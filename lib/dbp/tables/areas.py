@@ -80,6 +80,27 @@ def lay_out(table: pandas.DataFrame, space: str, models: list[str], on: str = "M
     return Printed(pandas.DataFrame(rows).fillna("–"))
 
 
+def lay_out_in_short(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
+    """What a chapter needs of both spaces: the paper's step and ours for the attached target, and the verdict.
+
+    Args:
+        table: of `compare_table2`.
+        models: of the paper's rows, in order.
+        on: MNIST, CelebA or toy-faces.
+    """
+    rows = []
+    for space in SPACES:
+        for model in models:
+            part = table[(table["on"] == on) & (table["model"] == model) & (table["space"] == space)].set_index("target")
+            if part.empty:
+                continue
+            steps = {side: " → ".join(_text(part.loc[target], side) for target in ("none", "attached"))
+                     for side in ("theirs", "ours")}
+            rows.append({"model, space": f"{model}, {space}", "the paper, without → with DBP": steps["theirs"],
+                         "ours, plain → attached": steps["ours"], "verdict": part.loc["attached", "verdict"]})
+    return Printed(pandas.DataFrame(rows))
+
+
 def areas_by_pair(frame: pandas.DataFrame, measure: str) -> pandas.Series:
     """The area of each pair, its mean over the runs, NaN where one of them has collapsed.
 

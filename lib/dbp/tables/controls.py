@@ -81,12 +81,25 @@ def match_reconstruction(
     return pandas.DataFrame(rows)
 
 
-def lay_out(table: pandas.DataFrame) -> Printed:
-    """One printable table: a row a method, as `match_reconstruction` gives them."""
-    texts = table.assign(strength=[f"{value:.3g}" for value in table["strength"]])
-    cells = [name for name in table if name not in ("method", "how", "strength")]
-    texts[cells] = table[cells].map(lambda cell: format_cell(cell, percent=False))
+def lay_out(table: pandas.DataFrame, measures: Sequence[str] | None = None, plain: str = "plain") -> Printed:
+    """One printable table: a row a method with its strength, a column a measure.
+
+    Args:
+        table: of `match_reconstruction`.
+        measures: which columns, in order; by default all.
+        plain: what the network without any method is called.
+    """
+    cells = list(measures or [name for name in table if name not in ("method", "how", "strength")])
+    texts = table[cells].map(lambda cell: format_cell(cell, percent=False))
+    texts.insert(0, "method, strength", [_heading(row, plain) for row in table.itertuples()])
     return Printed(texts.rename(columns=NAMES))
+
+
+def _heading(row, plain: str) -> str:
+    if row.method == "plain":
+        return plain
+    how = {"interpolated": " (interpolated)", "nearest": " (nearest)"}.get(row.how, "")
+    return f"{row.method}, {row.strength:.3g}{how}"
 
 
 def _first_place(path: pandas.DataFrame, loss: float, measures: Sequence[str]) -> pandas.Series | None:

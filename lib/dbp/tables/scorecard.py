@@ -1,11 +1,13 @@
 """Every published cell with ours and a verdict: the rows of the scorecard, as texts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import pandas
 
 from dbp.tables import paper
 from dbp.tables.cells import format_cell
+from dbp.tables.readable import MARKS, WIDE
 
 NOT_COLUMNS = {"table", "mean", "std", "printed"}  # of `paper.yaml`: what is in a cell, not where it stands
 
@@ -64,6 +66,38 @@ def count_verdicts(parts: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     counts["uninformative"] = [int(part["uninformative"].eq(True).sum()) if "uninformative" in part else 0
                                for part in parts.values()]
     return counts.rename_axis("table").reset_index()
+
+
+@dataclass(frozen=True)
+class Count:
+    """The verdicts of all tables in one, each with a link to its page; Markdown, so that the builder checks the links.
+
+    Attributes:
+        counts: of `count_verdicts`.
+        pages: name of a table to the file of its results page, or nothing where it has none.
+    """
+
+    counts: pandas.DataFrame
+    pages: Mapping[str, str]
+
+    def _repr_markdown_(self) -> str:
+        heads = ["table", "cells", *(f"{MARKS[verdict]} {verdict}" for verdict in paper.VERDICTS), f"{WIDE} uninformative"]
+        lines = [heads, ["---", *["--:"] * (len(heads) - 1)]]
+        for row in self._rows():
+            name = f"[{row[0]}]({self.pages[row[0]]})" if row[0] in self.pages else row[0]
+            lines.append([name, *("" if number == 0 else str(number) for number in row[1:])])
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def __repr__(self) -> str:
+        names = ["table", "cells", *paper.VERDICTS, "uninformative"]
+        return pandas.DataFrame(self._rows(), columns=names).to_string(index=False)
+
+    def _rows(self) -> list[list]:
+        numbers = self.counts[[*paper.VERDICTS, "uninformative"]]
+        cells = self.counts[list(paper.VERDICTS)].sum(axis=1)
+        rows = [[name, int(total), *map(int, row)] for name, total, row in
+                zip(self.counts["table"], cells, numbers.to_numpy(), strict=True)]
+        return [*rows, ["all", int(cells.sum()), *map(int, numbers.sum())]]
 
 
 def _named(table: pandas.DataFrame, columns: Sequence[str]) -> pandas.DataFrame:
