@@ -24,7 +24,8 @@ PROMPTS = {
     "check": "What this cell checks",
 }
 # Pages of results: nobody comes for their code.
-RESULTS = ("91_scorecard", "92_status")
+RESULTS = ("81_p1_table_1", "82_p1_table_2", "83_p1_table_3", "84_p1_table_4", "85_p2_table_2", "86_p2_table_3",
+           "87_p2_table_4", "91_scorecard", "92_status")
 
 TABLES = {"Printed", "DataFrame", "lay_out", "compare", "concat", "display"}
 
