@@ -49,6 +49,10 @@ students: .venv/.book-ready  ## write the students' copies of the chapters into 
 	$(BIN)/python book/tools/students.py
 	$(BIN)/python book/tools/plans.py
 
+slides: .venv/.book-ready  ## make a deck of slides of each chapter, _build/slides, which needs no network
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[slides]"
+	$(BIN)/python book/tools/slides.py
+
 nbgrader: .venv/.teaching-ready  ## write the chapters as nbgrader assignments into _build/nbgrader
 	$(BIN)/python book/tools/nbgrader_variant.py
 
@@ -84,6 +88,8 @@ clean:  ## remove what was built; the environment, the records and the stored ou
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[peers]" \
 	  && $(BIN)/python -m pip install --quiet -c constraints.txt --no-deps cleverhans \
 	  || echo "Other projects' attacks could not be installed: the tests that compare ours with them are skipped."
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[slides]" \
+	  || echo "reveal.js could not be installed: the tests of the slides are skipped."
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[teaching]" \
 	  || echo "nbgrader could not be installed: the test that autogrades with it is skipped."
 	@touch $@
