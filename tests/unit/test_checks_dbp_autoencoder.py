@@ -110,3 +110,48 @@ def test_wrong_reading_is_told_why(wrong, words):
 def test_readings_that_are_no_dict_are_refused():
     with pytest.raises(AssertionError, match="expected a dict"):
         checks.which_gradient(lambda: None)
+
+
+def trained_by(monkeypatch, collapses=1.0):
+    """Stands in for the training: a stronger detached penalty flattens, and blurs from `collapses` on."""
+    def trained(lam2, target, seed):
+        slope = 2.0 * (1 + 10 * lam2) if target == "attached" else 2.0 / (1 + 3 * lam2)
+        return 0.25 * (1.2 if lam2 >= collapses or (target == "attached" and lam2) else 1.0), slope
+
+    monkeypatch.setattr(checks, "small_vae", trained)
+
+
+def choose(lam2, target, tries=1):
+    def student(train):
+        for _ in range(tries):
+            train(lam2, target)
+        return lam2, target
+
+    return student
+
+
+def test_a_choice_that_flattens_and_keeps_the_picture_passes(monkeypatch):
+    trained_by(monkeypatch)
+    assert "Right" in checks.choose_lambda(choose(0.3, "detached"))
+
+
+@pytest.mark.parametrize("student, words", [
+    (choose(0.3, "attached"), "which part does an attacker use"),
+    (choose(0.01, "detached"), "a stronger one flattens more"),
+    (choose(3.0, "detached"), "Take less"),
+    (choose(0.3, "detached", tries=21), "more than 20 times"),
+    (choose(0.3, "detached", tries=0), "a guess is no result"),
+    (lambda train: 0.3, "expected .lam2, target."),
+    (lambda train: (0.3, "both"), "expected .lam2, target."),
+])
+def test_a_choice_that_does_not_is_told_why(monkeypatch, student, words):
+    trained_by(monkeypatch)
+    with pytest.raises(AssertionError, match=words):
+        checks.choose_lambda(student)
+
+
+def test_small_networks_tell_the_readings_apart():
+    """The trainings themselves: the detached penalty passes where the text says, the attached one nowhere near."""
+    assert "Right" in checks.choose_lambda(choose(0.3, "detached"))
+    with pytest.raises(AssertionError, match="should fall to"):
+        checks.choose_lambda(choose(0.03, "attached"))

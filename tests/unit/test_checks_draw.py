@@ -91,3 +91,37 @@ def test_right_count_passes():
 def test_wrong_count_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.products_saved(student)
+
+
+def length(change):
+    return change.flatten(1).norm(dim=1).mean()
+
+
+def blind(paint, x, steps, grey=0.5, image=torch.sigmoid, others=False, kept=False, size=length):
+    whole, found, copies = image(paint([x] * steps)), [], [x] * steps
+    for t in range(steps):
+        copies = copies if kept else [x] * steps
+        copies[t] = torch.full_like(x, grey)
+        seen = [x if step == t else torch.full_like(x, grey) for step in range(steps)] if others else copies
+        found.append(size(image(paint(seen)) - whole))
+    return torch.stack(found)
+
+
+def test_right_blind_look_passes():
+    assert "Right" in checks.blind_one(blind)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda *given: blind(*given, image=lambda canvas: canvas), "in logits"),
+    (lambda *given: blind(*given, grey=0.0), "sees black"),
+    (lambda *given: 2 * blind(*given), "added up"),
+    (lambda *given: blind(*given, size=lambda d: d.flatten(1).square().sum(1).mean()), "squared"),
+    (lambda *given: blind(*given, size=lambda d: d.abs().mean()), "mean over pixels"),
+    (lambda *given: blind(*given, others=True), "one at a time"),
+    (lambda *given: blind(*given, kept=True), "put back"),
+    (lambda paint, x, steps: blind(paint, x, 3), "expected 4"),
+    (lambda *given: None, "expected a tensor"),
+])
+def test_wrong_blind_look_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.blind_one(student)

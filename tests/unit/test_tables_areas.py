@@ -65,6 +65,14 @@ def test_collapsed_networks_have_no_area_and_say_so(records):
     assert printed.set_index("model").loc["DRAW1", "attached"] == "collapsed"
 
 
+def test_short_table_has_a_row_a_model_and_space_with_both_steps(records):
+    shown = areas.lay_out_in_short(areas.compare_table2(records), ["VAE", "DRAW1"]).frame
+    assert shown.shape[1] == 4 and shown.iloc[0, 0] == "VAE, latent"
+    long = areas.lay_out(areas.compare_table2(records), "latent", ["VAE"]).frame.iloc[0]
+    assert shown.iloc[0, 1] == long["paper, without → with"] and shown.iloc[0, 3] == long["verdict, attached"]
+    assert shown.iloc[0, 2] == f"{long['ours, without']} → {long['attached']}"
+
+
 def test_toy_faces_never_match(records):
     theirs = paper.read_cell("P1", table=2, model="VAE", dataset="CelebA", measure="auddc_latent", dbp=True).mean
     faces = records.assign(dataset="toy-faces", model="ConvVAE")

@@ -58,8 +58,16 @@ def test_an_unknown_model_is_refused():
 
 
 def test_printed_says_everything_in_words_of_the_page():
-    text = repr(controls.lay_out(controls.match_reconstruction(frame())))
-    assert "norm of dx'/dx" in text and "interpolated" in text and "7.25 ± 0.4" in text
+    table = controls.match_reconstruction(frame())
+    text = repr(controls.lay_out(table))
+    assert "norm of dx'/dx" in text and "KL weight, 1.5 (interpolated)" in text and "7.25 ± 0.4" in text
+    assert "weight decay, 1 (nearest)" in text and "detached, 0.01 " in text
+
+
+def test_printed_shows_the_measures_that_are_asked_for_and_the_name_of_the_plain_network():
+    shown = controls.lay_out(controls.match_reconstruction(frame()), ["reconstruction", "jacobian"], "short plain").frame
+    assert list(shown) == ["method, strength", "reconstruction loss", "norm of dx'/dx"]
+    assert shown.iloc[0, 0] == "short plain"
 
 
 def test_a_control_with_fewer_seeds_is_followed_over_those_it_has():

@@ -1,14 +1,18 @@
 """Did I get it right? The exercises of chapter "An autoencoder with double backpropagation"."""
 
+import functools
 from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from dbp.checks.comparing import near, number, row, tensor
-from dbp.models.vae import Autoencoder, Bernoulli, Output, sample
+from dbp.data import load
+from dbp.metrics import autoencoder_gradients, reconstruction
+from dbp.models.vae import Autoencoder, Bernoulli, Output, dense_vae, sample
+from dbp.training import AutoencoderTraining, fit_autoencoder
 
-__all__ = ["dbp_objective", "linear_paths", "summed_lambda", "which_gradient"]
+__all__ = ["choose_lambda", "dbp_objective", "linear_paths", "summed_lambda", "which_gradient"]
 
 READINGS = ("whole", "encoder path", "jacobian")
 ANSWERS = {
@@ -141,3 +145,60 @@ def which_gradient(student: Callable[[], Mapping[str, str]]) -> str:
         if found != expected:
             raise AssertionError(f"{question}: found {found!r}, expected {expected!r}: {why}")
     return "Right: said is one, written is another, and trained may be a third."
+
+
+WORSE, FLATTER = 1.03, 0.65  # of exercise "Choose the penalty": the most loss and slope, as shares of those without it
+
+
+def choose_lambda(student: Callable[[Callable[[float, str], tuple[float, float]]], tuple[float, str]]) -> str:
+    """Exercise "Choose the penalty": `student(train)` returns (lam2, target), found by trying.
+
+    `train(lam2, target)` trains a small VAE on 800 digits of 7 x 7 pixels, and gives its reconstruction loss, in nats a
+    pixel, and the Frobenius norm of dx'/dx, both on other digits. The choice is judged by networks from two further seeds.
+
+    Raises:
+        AssertionError: what the choice does to loss and slope, and the likeliest slip.
+    """
+    tried = []
+
+    def train(lam2: float, target: str = "attached") -> tuple[float, float]:
+        tried.append((float(lam2), target))
+        if len(tried) > 20:
+            raise AssertionError("train was called more than 20 times: go in factors of three first, then look closer")
+        return small_vae(float(lam2), target, 0)
+
+    found = student(train)
+    if not isinstance(found, tuple | list) or len(found) != 2 or found[1] not in ("attached", "detached"):
+        raise AssertionError(f"found {found!r}, expected (lam2, target), as (0.01, 'attached')")
+    choice = float(found[0]), found[1]
+    if choice not in tried:
+        raise AssertionError(f"lambda_2 = {choice[0]:g}, {choice[1]}, was never tried: a guess is no result")
+    changes = [[one / other for one, other in zip(small_vae(*choice, seed), small_vae(0.0, "attached", seed), strict=True)]
+               for seed in (1, 2)]
+    loss, slope = (max(values) for values in zip(*changes, strict=True))
+    told = f"on other seeds the loss is up to {loss:.2f} times, dx'/dx up to {slope:.2f} times that without a penalty"
+    if slope > FLATTER:
+        slip = "a stronger one flattens more"
+        if choice[1] == "attached":
+            slip = "the attached penalty lets the way through the encoder grow; which part does an attacker use?"
+        raise AssertionError(f"{told}; dx'/dx should fall to {FLATTER} at most: {slip}")
+    if loss > WORSE:
+        raise AssertionError(f"{told}; the loss should stay below {WORSE}: this much penalty costs the picture, or the code"
+                             " has collapsed. Take less")
+    return f"Right: {told}."
+
+
+@functools.cache
+def small_vae(lam2: float, target: str, seed: int) -> tuple[float, float]:
+    """Reconstruction loss, nats a pixel, and norm of dx'/dx, on 200 digits, of a small VAE with that penalty."""
+    digits = load("mnist", source="embedded")
+    images, others = (nn.functional.avg_pool2d(part, 4) for part in (digits.train.images[:800], digits.test.images[:200]))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        vae = dense_vae((1, 7, 7), latents=6, hidden=64)
+    # The code of so small an image is worth little, so it is made cheap: else no latent would be used.
+    settings = AutoencoderTraining(16, batch_size=50, learning_rate=1e-2, lam1=0.1, lam2=lam2, target=target, clip=5)
+    fit_autoencoder(vae, images, settings, generator=torch.Generator().manual_seed(seed))
+    vae = vae.cpu()
+    slopes = autoencoder_gradients(vae, others[:100], projections=8)["jacobian"]
+    return reconstruction(vae, others)["reconstruction"], float(slopes.mean())

@@ -3,10 +3,12 @@
 import math
 
 import torch
+from torch import Tensor
 
+from dbp.checks.comparing import near, row, tensor
 from dbp.models.draw import Attention
 
-__all__ = ["error_image", "kl_of_steps", "place_window", "products_saved"]
+__all__ = ["blind_one", "error_image", "kl_of_steps", "place_window", "products_saved"]
 
 
 def error_image(student) -> str:
@@ -107,3 +109,49 @@ def products_saved(student) -> str:
             slip = slips.get(found, "count rows times columns of each part of W, and how often it is used")
             raise AssertionError(f"{case}: found {found}, expected {(printed, split)}: {slip}")
     return "Right: two in five of the products of DRAW16 go away, and none of those of DRAW1."
+
+
+def blind_one(student) -> str:
+    """Exercise "Close one eye": student(paint, x, steps) -> how far the picture moves if one look sees grey only, [steps].
+
+    `paint(copies)` gives the canvas, in logits, of a painter who sees copies[t] in step t. The distance is the L2 length
+    of the change of the picture, in [0, 1], mean over the images.
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    weights = torch.tensor([1.0, -2.0, 0.0, 4.0])
+    x = torch.tensor([[0.2, 0.9], [0.7, 0.1]]).reshape(2, 1, 1, 2)
+
+    def paint(copies: list[Tensor]) -> Tensor:
+        if len(copies) != 4:
+            raise AssertionError(f"paint was given {len(copies)} copies, expected 4, one for each step")
+        return sum(weight * copy for weight, copy in zip(weights, copies, strict=True))
+
+    def moved(t: int, seen: Tensor, image=torch.sigmoid, size=lambda change: change.flatten(1).norm(dim=1).mean()) -> Tensor:
+        blind = [seen if step == t else x for step in range(4)]
+        return size(image(paint(blind)) - image(paint([x] * 4)))
+
+    def all_steps(*given, **how) -> Tensor:
+        return torch.stack([moved(t, *given, **how) for t in range(4)])
+
+    grey = torch.full_like(x, 0.5)
+    found, expected = tensor(student(paint, x, 4), (4,)), all_steps(grey)
+    slips = {
+        "these are changes of the canvas, in logits; what is seen of it is its sigmoid": all_steps(grey, image=lambda c: c),
+        "the look sees black, and not the grey of 0.5": all_steps(torch.zeros_like(x)),
+        "the lengths were added up over the images; take their mean": 2 * expected,
+        "these are squared lengths": all_steps(grey, size=lambda change: change.flatten(1).square().sum(1).mean()),
+        "this is a mean over pixels; take the length of the change of each image": all_steps(
+            grey, size=lambda change: change.abs().mean()),
+        "every look but one is grey here; blind one at a time": torch.stack([
+            (paint([x if step == t else grey for step in range(4)]).sigmoid() - paint([x] * 4).sigmoid())
+            .flatten(1).norm(dim=1).mean() for t in range(4)]),
+    }
+    for slip, wrong in slips.items():
+        if near(found, wrong):
+            raise AssertionError(f"found {row(found)}, expected {row(expected)}: {slip}")
+    if not near(found, expected):
+        stays = "" if abs(float(found[2])) < 1e-6 else ". This painter ignores its third look: were the copies put back?"
+        raise AssertionError(f"found {row(found)}, expected {row(expected)}{stays}")
+    return "Right: one look at a time, everything else as before, and the change is that of the picture."

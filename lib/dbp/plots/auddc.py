@@ -23,10 +23,11 @@ def image_grid(rows: Mapping[str, Tensor], columns: Sequence[str], *, title: str
         title: the message, as a sentence.
         alt: what is seen.
     """
+    cell = 6.2 / max(len(columns), 6)
     with theme():
         figure, axes = plt.subplots(
-            len(rows), len(columns), figsize=(7.2, 0.7 + len(rows) * 6.2 / max(len(columns), 6)), layout="constrained",
-            squeeze=False)
+            len(rows), len(columns), squeeze=False, layout="constrained",
+            figsize=(max(1.0 + cell * len(columns), 0.1 * len(title)), 0.7 + cell * len(rows)))
         figure.get_layout_engine().set(w_pad=0.01, h_pad=0.02)
         for line, (name, images) in zip(axes, rows.items(), strict=True):
             for ax, image in zip(line, images, strict=True):
@@ -106,13 +107,16 @@ def areas_by_model(table: pandas.DataFrame, models: Sequence[str], *, title: str
     return Figure(figure, alt)
 
 
-def area_over_blur(paths: Mapping[str, pandas.DataFrame], measures: Mapping[str, str], *, title: str, alt: str) -> Figure:
+def area_over_blur(
+    paths: Mapping[str, pandas.DataFrame], measures: Mapping[str, str], *, start_name: str = "plain", title: str, alt: str
+) -> Figure:
     """Area against reconstruction loss, a line a method, a mark a strength, one panel a measure.
 
     Args:
         paths: method, as `dbp.tables.controls.trace_paths` names them, to runs with `strength`, `reconstruction` (nats a
             pixel) and the measures; bars are one standard deviation over seeds.
         measures: column to the panel's heading.
+        start_name: of the network that all lines begin at.
         title: the message, as a sentence.
         alt: what is seen.
     """
@@ -131,8 +135,8 @@ def area_over_blur(paths: Mapping[str, pandas.DataFrame], measures: Mapping[str,
                 start = mean.iloc[0]  # the same for all methods: without any of them
                 ax.plot(*start, "*", color=COLORS["plain"], markersize=12, zorder=5)
             if ends:
-                ax.annotate("plain", tuple(start), xytext=(-8, 0), textcoords="offset points", color=COLORS["plain"],
-                            ha="right", va="center")
+                ax.annotate(start_name, tuple(start), xytext=(-2, -9), textcoords="offset points", color=COLORS["plain"],
+                            ha="center", va="top")
                 ax.margins(x=0.2)
             ax.set_title(heading, fontsize="medium", weight="normal")
             ax.set_xlabel("reconstruction loss (nats a pixel)")

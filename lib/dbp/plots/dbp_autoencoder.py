@@ -1,5 +1,6 @@
 """Which way does the gradient take? The figures of chapter "An autoencoder with double backpropagation" (P1 Section 3)."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,8 @@ from dbp.plots.style import COLORS, Figure, end_labels, show_image, theme
 __all__ = ["gradient_ways", "lambda2_paths", "over_epochs", "trade_off"]
 
 MARKERS = {"attached": "o", "detached": "s", "KL weight": "^", "weight decay": "D", "input noise": "v"}
+LABELLED = {"attached": {"xytext": (5, 6), "ha": "left"}, "detached": {"xytext": (-6, -11), "ha": "right"}}
+OUTLINE = [withStroke(linewidth=2.5, foreground="white")]
 WAYS = ("the digit", "its\nreconstruction", "through\nthe encoder", "through\nthe target", "both\ntogether")
 MEASURES = {
     "reconstruction": "reconstruction loss\n(nats a pixel)",
@@ -65,24 +68,30 @@ def lambda2_paths(paths: Mapping, *, mean_image: float, title: str, alt: str) ->
         alt: what is seen.
     """
     known = sorted(set().union(*(runs["strength"] for runs in paths.values())))
-    place = {strength: position for position, strength in enumerate(known)}  # evenly spaced: 0 has no place on a log axis
+    decades = {strength: math.log10(strength) for strength in known if strength > 0}
+    nothing = min(decades.values()) - 0.9  # 0 has no place on a logarithmic axis: it stands apart, to the left
+    place = {0.0: nothing, **decades}
     with theme():
         figure, axes = plt.subplots(2, 2, figsize=(7.2, 5), layout="constrained", sharex=True)
         for ax, (measure, label) in zip(axes.flat, MEASURES.items(), strict=True):
             for name, runs in paths.items():
                 marker, color = MARKERS[name], COLORS[name]
                 means = runs.groupby("strength")[measure].mean()
-                ax.plot([place[strength] for strength in means.index], means, color=color, linewidth=1.2)
+                at = [place[strength] for strength in means.index]
+                ax.plot(at[:2], means.iloc[:2], ":", color=color, linewidth=1.2)
+                ax.plot(at[1:], means.iloc[1:], color=color, linewidth=1.2)
                 ax.plot(runs["strength"].map(place), runs[measure], marker, color=color, markersize=4, alpha=0.6)
             if measure == "reconstruction":
                 ax.axhline(mean_image, color=COLORS["neutral"], linestyle="--", linewidth=1)
-                ax.text(0, mean_image, "the mean image for all", color=COLORS["neutral"], va="bottom")
+                ax.text(nothing, mean_image, "the mean image for all", color=COLORS["neutral"], va="bottom")
             else:
                 _log_scale(ax)
             ax.set_title(label, fontsize="medium", weight="normal")
-            ax.set_xticks(list(place.values()), [f"{strength:g}" for strength in known])
+            named = [f"{strength:g}" if place[strength] in (nothing, round(place[strength])) else "" for strength in known]
+            ax.set_xticks([place[strength] for strength in known], named)
+            ax.axvline(nothing + 0.45, color=COLORS["neutral"], linewidth=0.6, linestyle=(0, (1, 3)))
         for ax in axes[1]:
-            ax.set_xlabel("λ₂")
+            ax.set_xlabel("λ₂ (logarithmic; 0 stands apart)")
         for name in paths:
             axes[0, 0].plot([], [], MARKERS[name], color=COLORS[name], linestyle="-", label=f"target {name}")
         figure.legend(loc="outside lower right", ncols=2)
@@ -119,13 +128,14 @@ def over_epochs(courses: Mapping, *, title: str, alt: str) -> Figure:
     return Figure(figure, alt)
 
 
-def trade_off(paths: Mapping, *, most: float, title: str, alt: str) -> Figure:
+def trade_off(paths: Mapping, *, most: float, start_name: str = "plain", title: str, alt: str) -> Figure:
     """Flatness over blur: the norm of d x' / d x against the reconstruction loss, a line a method, a mark a strength.
 
     Args:
         paths: method to a frame of runs with `strength`, `reconstruction` and `jacobian`; the bars are one standard
             deviation over seeds.
         most: reconstruction loss, in nats a pixel, at which the picture ends.
+        start_name: of the network that all lines begin at.
         title: the message, as a sentence.
         alt: what is seen.
     """
@@ -138,18 +148,27 @@ def trade_off(paths: Mapping, *, most: float, title: str, alt: str) -> Figure:
             mean, spread = columns.mean(), columns.std().fillna(0)
             mean, spread = mean[mean["reconstruction"] <= most], spread[mean["reconstruction"] <= most]
             ax.errorbar(mean["reconstruction"], mean["jacobian"], xerr=spread["reconstruction"], yerr=spread["jacobian"],
-                        color=color, marker=marker, markersize=5, linewidth=1.3, elinewidth=0.8, zorder=4)
-            beside = {"xytext": (-5, -11), "ha": "right"} if name == "detached" else {"xytext": (0, 6), "ha": "center"}
-            for strength, point in mean.iloc[1:].iterrows():
-                ax.annotate(f"{strength:g}", tuple(point), textcoords="offset points", color=color, fontsize="small",
-                            path_effects=[withStroke(linewidth=2.5, foreground="white")], **beside)
-            ends.append((*mean.iloc[-1], name, color))
+                        color=color, marker=marker, markersize=5, linewidth=1.3, elinewidth=0.8, ecolor=(color, 0.55),
+                        zorder=4)
+            if name in LABELLED:  # off the bars, which are level and upright
+                for strength, point in mean.iloc[1:].iterrows():
+                    ax.annotate(f"{strength:g}", tuple(point), textcoords="offset points", color=color, fontsize="small",
+                                zorder=6, path_effects=OUTLINE, **LABELLED[name])
+            elif len(mean) > 1:
+                name = f"{name}, up to {mean.index[-1]:g}"
+            ends.append((mean.iloc[-1, 0] + spread.iloc[-1, 0], mean.iloc[-1, 1], name, color))
         ax.margins(x=0.09)
         start = mean.iloc[0]
         ax.plot(*start, "*", color=COLORS["plain"], markersize=13, zorder=5)
-        ax.annotate("plain", tuple(start), xytext=(0, 9), textcoords="offset points", color=COLORS["plain"], ha="center")
+        ax.annotate(start_name, tuple(start), xytext=(-2, 12), textcoords="offset points", color=COLORS["plain"],
+                    ha="center")
         ax.set(xlabel="reconstruction loss (nats a pixel): more blur →", ylabel="norm of dx'/dx (more sensitive ↑)",
                ylim=(0, None))
+        farthest = max(x for x, *_ in ends)
+        for x, y, name, color in [end for end in ends if end[2].startswith("KL") and end[0] < 0.9 * farthest]:
+            ax.annotate(name, (x, y), xytext=(34, 16), textcoords="offset points", color=color, path_effects=OUTLINE,
+                        arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8})  # other lines pass where it ends
+            ends.remove((x, y, name, color))
         end_labels(ax, ends, gap=0.06)
         ax.set_title(title, loc="left")
     return Figure(figure, alt)
