@@ -21,7 +21,7 @@ from dbp.runs.store import Store
 PINNED = Path(__file__).with_name("pinned_runs.json")
 
 SMALL = dict(source="embedded", train_size=256, validation_size=50, test_size=50, max_epochs=1)
-ATTACK = dict(attack_images=20, pgd_steps=3, pgd_restarts=2, apgd_steps=3, targets=2, queries=5, eps=(0.1, 0.3))
+ATTACK = dict(attack_images=20, pgd_steps=3, pgd_restarts=2, apgd_steps=3, targets=2, queries=5, budgets=(0.1, 0.3))
 TWICE = dict(model="C", label_smoothing=0.1, seed=0, dataset="mnist", labels="true", eps=0.1, **SMALL)
 PLAIN = dict(lam=0.0, penalty="none", outputs="none", reduction="none", points="none")
 CODES = dict(source="embedded", lam1=1.0, weight_decay=0.0, input_noise=0.0, seed=0, train_size=128, test_size=20,

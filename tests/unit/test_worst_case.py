@@ -40,7 +40,8 @@ def scales(alone=(ALONE,), adversarial=(ADVERSARIAL,)):
 
 
 def attack(config):
-    return AttackSizes(**{field.name: getattr(config, field.name) for field in dataclasses.fields(AttackSizes)})
+    names = [field.name for field in dataclasses.fields(AttackSizes)]
+    return AttackSizes(**{name: config.budgets if name == "eps" else getattr(config, name) for name in names})
 
 
 @pytest.fixture
@@ -98,8 +99,8 @@ def test_data_and_source_are_the_network_s(alone):
     (dict(attack_images=0), "attack_images must be at least 1, but is 0"),
     (dict(pgd_steps=-1), "pgd_steps must be at least 1, but is -1"),
     (dict(queries=0), "queries must be at least 1, but is 0"),
-    (dict(eps=(0.3, 0.1)), r"eps must be budgets above 0, rising, but are \(0.3, 0.1\)"),
-    (dict(eps=()), r"eps must be budgets above 0, rising, but are \(\)"),
+    (dict(budgets=(0.3, 0.1)), r"budgets must lie above 0 and rise, but are \(0.3, 0.1\)"),
+    (dict(budgets=()), r"budgets must lie above 0 and rise, but are \(\)"),
     (dict(pgd_restarts=math.nan), "pgd_restarts must be at least 1, but is nan"),
 ])
 def test_wrong_configuration_is_named(alone, wrong, words):
@@ -148,8 +149,8 @@ def test_what_a_weak_white_box_leaves_is_found_by_the_others_and_counted(monkeyp
 
 
 def test_a_smaller_budget_s_example_counts_at_the_larger_one(store, alone, tmp_path):
-    few = measures_of(dataclasses.replace(alone, eps=(0.3,)), tmp_path, store)
-    more = measures_of(dataclasses.replace(alone, eps=(0.1, 0.2, 0.3)), tmp_path, store)
+    few = measures_of(dataclasses.replace(alone, budgets=(0.3,)), tmp_path, store)
+    more = measures_of(dataclasses.replace(alone, budgets=(0.1, 0.2, 0.3)), tmp_path, store)
     assert more["worst_0.3"] <= few["worst_0.3"] and more["worst_0.2"] <= more["worst_0.1"]
 
 

@@ -39,7 +39,7 @@ class Config:
         network: its configuration there.
         undefended: a network of that experiment without a defence, from which attacks are carried over; None where the
             network itself is that one.
-        eps: budgets, L-infinity, in units of the pixel range, rising.
+        budgets: of the attacks, L-infinity, in units of the pixel range, rising; `eps` is the network's own, in training.
         attack_images: test images, the first ones.
         pgd_steps, pgd_restarts: of PGD; the diagnostics take half the steps and one start, what is carried over one start.
         apgd_steps, targets: of Auto-PGD, away from the label and towards so many of the likeliest wrong classes.
@@ -49,7 +49,7 @@ class Config:
     experiment: str
     network: l1_penalty.Config | l1_adversarial_training.Config
     undefended: l1_penalty.Config | l1_adversarial_training.Config | None
-    eps: tuple[float, ...]
+    budgets: tuple[float, ...]
     attack_images: int
     pgd_steps: int
     pgd_restarts: int
@@ -59,8 +59,8 @@ class Config:
 
     def __post_init__(self) -> None:
         require_name(self.experiment, NETWORKS, "experiment with networks")
-        if not self.eps or not all(low < high for low, high in zip((0.0, *self.eps), self.eps, strict=False)):
-            raise ValueError(f"eps must be budgets above 0, rising, but are {self.eps!r}")
+        if not self.budgets or not all(low < high for low, high in zip((0.0, *self.budgets), self.budgets, strict=False)):
+            raise ValueError(f"budgets must lie above 0 and rise, but are {self.budgets!r}")
         for name in ("attack_images", "pgd_steps", "pgd_restarts", "apgd_steps", "targets", "queries"):
             if not getattr(self, name) >= 1:
                 raise ValueError(f"{name} must be at least 1, but is {getattr(self, name)!r}")
@@ -92,7 +92,8 @@ def _configs(module, scale, part, seed: int) -> Iterator[Config]:
             undefended = module.undefended(network, scale.undefended_epochs)
         else:
             undefended = module.undefended(network)
-        yield Config(module.NAME, network, None if undefended == network else undefended, **vars(part.attack))
+        attack = {"budgets" if name == "eps" else name: value for name, value in vars(part.attack).items()}
+        yield Config(module.NAME, network, None if undefended == network else undefended, **attack)
 
 
 def needs(config: Config) -> list[tuple[str, object]]:
@@ -138,15 +139,15 @@ def run(
 
 def _attacked(model, x: Tensor, y: Tensor, config: Config, undefended: list[nn.Module]) -> dict:
     """The measures of `run` that have a budget in their names."""
-    one_step = {eps: evaluate(model, x, y, {"fgsm": _fgsm(eps)}) for eps in config.eps}
+    one_step = {eps: evaluate(model, x, y, {"fgsm": _fgsm(eps)}) for eps in config.budgets}
     clean = [each.clean for each in one_step.values()]
-    paths = {loss: withstand(model, x, y, config.eps, clean, lambda eps, loss=loss: _pgd(eps, loss, config))
+    paths = {loss: withstand(model, x, y, config.budgets, clean, lambda eps, loss=loss: _pgd(eps, loss, config))
              for loss in PGD_LOSSES}
     stages = {"pgd": [torch.stack([one_step[eps].worst, *each]).all(0)
-                      for eps, *each in zip(config.eps, *paths.values(), strict=True)]}
+                      for eps, *each in zip(config.budgets, *paths.values(), strict=True)]}
 
     def then(name: str, attack) -> None:
-        stages[name] = withstand(model, x, y, config.eps, [*stages.values()][-1], attack)
+        stages[name] = withstand(model, x, y, config.budgets, [*stages.values()][-1], attack)
 
     then("apgd", lambda eps: _members(eps, GRADIENT_MEMBERS, config))
     then("square", lambda eps: _members(eps, (SQUARE,), config))
@@ -154,7 +155,7 @@ def _attacked(model, x: Tensor, y: Tensor, config: Config, undefended: list[nn.M
         then("carried FGSM", lambda eps: transfer(source, _fgsm(eps)))
         then("carried PGD", lambda eps: transfer(source, _pgd(eps, "cross_entropy", config, restarts=1)))
     found = {}
-    for index, eps in enumerate(config.eps):
+    for index, eps in enumerate(config.budgets):
         left = {name: int(stage[index].sum()) for name, stage in stages.items()}
         last = [*left.values()][-1]
         found |= {
