@@ -22,6 +22,7 @@ PROMPTS = {
     "figure": "Show the figure's code",
     "table": "Show the table's code",
     "check": "What this cell checks",
+    "work": "Show the code",
 }
 # Pages of results: nobody comes for their code.
 RESULTS = ("81_p1_table_1", "82_p1_table_2", "83_p1_table_3", "84_p1_table_4", "85_p2_table_2", "86_p2_table_3",

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from dbp.attacks import pgd, random_noise
 from dbp.checks import adversarial_examples as checks
 
 
@@ -155,3 +156,35 @@ def test_wrong_worst_case_is_told_why(answer, message):
 def test_wrong_linear_distance_is_told_why(answer, message):
     with pytest.raises(AssertionError, match=message):
         checks.linear_robustness(answer)
+
+
+def attack_inside(model, x, y, eps, at=lambda model, x: (x * 4).round() / 4, sign=1.0):
+    x_adv = x
+    for _ in range(10):
+        x_adv = x_adv + sign * eps / 4 * input_gradient(model.model, at(model, x_adv), y).sign()
+        x_adv = (x + (x_adv - x).clamp(-eps, eps)).clamp(0, 1)
+    return x_adv
+
+
+@pytest.mark.parametrize("answer", [
+    attack_inside,
+    lambda model, x, y, eps: attack_inside(model, x, y, eps, at=lambda model, x: x),
+    lambda model, x, y, eps: pgd(model.model, x, y, eps, steps=20),
+])
+def test_rounding_is_broken_by_any_attack_that_looks_behind_it(answer):
+    assert checks.break_rounded(answer).startswith("Well done")
+
+
+@pytest.mark.parametrize(("answer", "message"), [
+    (lambda model, x, y, eps: x, "nothing has moved"),
+    (lambda model, x, y, eps: pgd(model, x, y, eps, steps=20, random_start=False), "zero everywhere"),
+    (lambda model, x, y, eps: pgd(model, x, y, eps, steps=20), "100% still stand"),
+    (lambda model, x, y, eps: random_noise(model, x, y, eps), "Noise alone leaves nearly all"),
+    (lambda model, x, y, eps: attack_inside(model, x, y, eps, sign=-1.0), "uphill"),
+    (lambda model, x, y, eps: attack_inside(model, x, y, 3 * eps), "expected at most eps"),
+    (lambda model, x, y, eps: x + eps * input_gradient(model.model, x, y).sign(), "stay in"),
+    (lambda model, x, y, eps: None, "does the function return it"),
+])
+def test_an_attack_that_leaves_the_rounding_standing_is_told_why(answer, message):
+    with pytest.raises(AssertionError, match=message):
+        checks.break_rounded(answer)

@@ -35,6 +35,7 @@ RIGHT = {
     "jacobian_penalty": penalties.jacobian_l1,
     "flat_ends": lambda t: (20 * (t - 0.5)).sigmoid(),
     "free_pass": without_common_row,
+    "choose_strength": lambda train: max((0, 0.01, 0.1, 1, 10), key=lambda lam: train(lam)[1]),
 }
 
 
@@ -70,6 +71,11 @@ WRONG = [
     ("flat_ends", lambda t: (t > 0.5).double(), "a jump has no slope"),
     ("flat_ends", lambda t: t.round(), "Eq. (2) forbids that"),
     ("flat_ends", lambda t: t**3, "and 3.000, expected below 0.01"),
+    ("choose_strength", lambda train: max((0, 0.01, 0.1, 1, 10), key=lambda lam: train(lam)[0]), "choose by them"),
+    ("choose_strength", lambda train: [train(lam) for lam in (1, 10, 0.1)] and 10, "too strong"),
+    ("choose_strength", lambda train: [train(lam) for lam in (0, 0.01, 0.1)] and 0.01, "too weak"),
+    ("choose_strength", lambda train: 0.1, "is a guess"),
+    ("choose_strength", lambda train: max(range(50), key=lambda lam: train(0.1 + 0 * lam)[1]), "more than 20 times"),
     ("free_pass", lambda layer: None, "does the function return it?"),
     ("free_pass", lambda layer: layer, "the footnote's penalty is 6.00"),
     ("free_pass", emptied, "one and the same row"),

@@ -94,3 +94,30 @@ def test_right_direction_passes_with_either_sign():
 def test_wrong_direction_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.steepest_direction(student)
+
+
+def halving(train, low=1.0, high=64.0):
+    for _ in range(10):
+        middle = (low * high) ** 0.5
+        used, _ = train(middle)
+        if used == 2:
+            return middle
+        low, high = (middle, high) if used > 2 else (low, middle)
+    return low
+
+
+def test_right_price_passes():
+    assert "two latents are in use" in checks.choose_price(halving)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda train: 1.0, "8 of 8 latents are in use.*raise the price"),
+    (lambda train: 784.0, "no latent is in use.*mean image"),
+    (lambda train: 4.0, "1 of 8 latents are in use.*lower the price"),
+    (lambda train: 2.83, "a guess is no result"),
+    (lambda train: 0.0, "a price is above zero"),
+    (lambda train: [train(64.0) for _ in range(20)], "more than 15 times"),
+])
+def test_wrong_price_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.choose_price(student)

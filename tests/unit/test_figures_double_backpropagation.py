@@ -3,6 +3,7 @@
 import pytest
 import torch
 from matplotlib.collections import PathCollection
+from matplotlib.quiver import QuiverKey
 
 from dbp import plots
 
@@ -24,14 +25,27 @@ def test_fields_have_a_panel_a_network_with_the_points_of_both_classes():
     assert [ax.get_title() for ax in axes] == ["plain", "flat"]
     points = [part for part in axes[0].collections if isinstance(part, PathCollection)]
     assert [len(part.get_offsets()) for part in points] == [2, 1]
+    assert [axes[0].get_xlabel(), axes[0].get_ylabel()] == ["$x_1$", "$x_2$"] and len(axes[0].get_xticks()) > 2
+    key = next(part for part in axes[-1].artists if isinstance(part, QuiverKey))
+    assert key.U == 0.7 and "0.7 a unit" in key.text.get_text()  # half of the longest, sqrt(2), in one digit
 
 
 def test_tangent_starts_at_the_output_with_its_slope():
     t = torch.linspace(0, 0.5, 11)
-    (ax,) = plots.first_order(t, 2 - t.square(), -3.0, 5.0, **WORDS).figure.axes
-    tangent, output = ax.lines
+    above, _ = plots.first_order(t, 2 - t.square(), -3.0, 5.0, **WORDS).figure.axes
+    tangent, output = above.lines
     assert tangent.get_ydata()[0] == output.get_ydata()[0] == 2
     assert tangent.get_ydata()[-1] == pytest.approx(2 - 3 * 0.5)
+
+
+@pytest.mark.parametrize(("norm", "outside"), [(0.2, True), (0.6, False)])
+def test_a_way_out_of_the_cone_shows_however_small(norm, outside):
+    t = torch.linspace(0, 0.5, 11)
+    _, room = plots.first_order(t, 2 - t.square(), -0.1, norm, **WORDS).figure.axes
+    left = room.lines[1].get_ydata()
+    assert left[-1] == pytest.approx(norm * 0.5 - 0.25) and (left.min() < 0) == outside
+    assert [text.get_text() for text in room.texts] == ["outside"] * outside
+    assert room.get_ylim()[0] <= 2 * min(left.min(), 0) and room.get_ylim()[0] > -0.6
 
 
 def test_cliff_shows_four_images_of_the_way_and_both_ends_of_the_norm():

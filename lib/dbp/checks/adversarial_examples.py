@@ -7,7 +7,10 @@ from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
 
-__all__ = ["fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "worst_case_accuracy"]
+__all__ = [
+    "break_rounded", "fast_gradient_sign", "linear_robustness", "margin_loss", "projection", "rounded_classifier",
+    "worst_case_accuracy",
+]
 
 
 def fast_gradient_sign(student: Callable[[nn.Module, Tensor, Tensor, float], Tensor]) -> str:
@@ -124,6 +127,62 @@ def linear_robustness(student: Callable[[Tensor, Tensor, Tensor, int], float]) -
         1 / 1.5: "the runner-up is not the nearest: class 2 has a larger gap, but a far larger norm to close it with",
     })  # fmt: skip
     return "Well done: gap over L1 norm, smallest over the wrong classes."
+
+
+class Rounded(nn.Module):
+    """A classifier behind a step that rounds every pixel to one of a few grey levels, so that no pixel has a slope.
+
+    Args:
+        model: the classifier, of images in [0, 1].
+        levels: how many greys there are, black and white among them.
+    """
+
+    def __init__(self, model: nn.Module, levels: int = 5) -> None:
+        super().__init__()
+        self.model, self.levels = model, levels
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, [B, C], of images [B, ...]."""
+        return self.model((x * (self.levels - 1)).round() / (self.levels - 1))
+
+
+def rounded_classifier() -> tuple[Rounded, Tensor, Tensor, float]:
+    """The classifier of exercise "Break this defence", 60 images that it reads rightly, their labels, and the budget."""
+    generator = torch.Generator().manual_seed(3)
+    first, last = nn.Linear(144, 64), nn.Linear(64, 4)
+    for layer, steep in ((first, 4), (last, 1)):
+        layer.weight.data = steep * torch.randn(layer.weight.shape, generator=generator) / layer.in_features**0.5
+        layer.bias.data = -layer.weight.data.sum(1) / 2 if layer is first else torch.zeros(4)
+    model = Rounded(nn.Sequential(nn.Flatten(), first, nn.Tanh(), last).requires_grad_(False))
+    x = torch.rand(200, 1, 12, 12, generator=generator)
+    logits = model(x).sort(1).values
+    x = x[(logits[:, -1] - logits[:, -2]).argsort(descending=True)[20:80]]  # neither the surest nor the least sure
+    return model, x, model(x).argmax(1), 0.05
+
+
+def break_rounded(student: Callable[[nn.Module, Tensor, Tensor, float], Tensor]) -> str:
+    """Exercise "Break this defence": `student(model, x, y, eps)` attacks a network behind a rounding of its pixels.
+
+    What it returns must lie within eps of x and in [0, 1], and the network may read at most a tenth of it rightly.
+
+    Raises:
+        AssertionError: where the images lie or how many still stand, and the likeliest slip.
+    """
+    model, x, y, eps = rounded_classifier()
+    found = tensor(student(model, x.clone(), y, eps), tuple(x.shape)).detach()
+    if float((found - x).abs().max()) > eps + 1e-5:
+        raise AssertionError(f"a pixel moved by {float((found - x).abs().max()):.3f}, expected at most eps = {eps:g}: put"
+                             " the result back into the ball; rounding belongs to the network, not to what you return")
+    if float(found.min()) < -1e-6 or float(found.max()) > 1 + 1e-6:
+        raise AssertionError(f"pixels from {float(found.min()):.2f} to {float(found.max()):.2f}: stay in [0, 1]")
+    standing = float((model(found).argmax(1) == y).float().mean())
+    if near(found, x):
+        raise AssertionError("nothing has moved: the gradient through `round` is zero everywhere, and so is its sign. The"
+                             " network behind the rounding, `model.model`, does have slopes")
+    if standing > 0.1:
+        raise AssertionError(f"{standing:.0%} still stand, expected at most 10 %. Noise alone leaves nearly all of them: do"
+                             " your steps follow slopes of `model.model`, uphill, and use the whole budget?")
+    return f"Well done: {standing:.0%} still stand. A gradient of zero was no defence."
 
 
 def _expect(value, expected: float, slips: dict[float, str]) -> None:

@@ -1,14 +1,17 @@
 """Did I get it right? One check an exercise of the chapter "Double backpropagation"; each message says what slipped."""
 
+import functools
 import math
 from collections.abc import Callable
 
 import torch
+from sklearn.datasets import make_moons
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dbp.checks.comparing import near, row, tensor
 
-__all__ = ["flat_ends", "free_pass", "input_gradient", "jacobian_penalty", "loss_gradient_penalty"]
+__all__ = ["choose_strength", "flat_ends", "free_pass", "input_gradient", "jacobian_penalty", "loss_gradient_penalty"]
 
 CANNOT_TRAIN = "the value is right, but it cannot be differentiated again, so it trains nothing"
 
@@ -136,6 +139,77 @@ def free_pass(student: Callable[[nn.Linear], nn.Linear]) -> str:
     if summed > 1e-5:
         raise AssertionError(f"the footnote's penalty is {summed:.2f}, expected 0: make the rows of the weights add up to 0")
     return "Well done: the penalty is gone, and the classifier is the same."
+
+
+def choose_strength(student: Callable[[Callable[[float], tuple[float, float]]], float]) -> str:
+    """Exercise "How strong a penalty?": `student(train)` returns the lambda that does best on points of its own.
+
+    `train(lam)` trains eight networks on eight draws of two half-moons, 60 noisy points each, with `lam` (squared units a
+    nat) times the penalty of P1 Eq. (10). It gives the percentage read rightly of those points, and of 100 held-out ones a
+    draw. Judged is the gain over no penalty on 2,000 further points a draw.
+
+    Raises:
+        AssertionError: how many points the lambda gains, and the likeliest slip.
+    """
+    tried = []
+
+    def train(lam: float) -> tuple[float, float]:
+        tried.append(float(lam))
+        if len(tried) > 20:
+            raise AssertionError("train was called more than 20 times: try powers of ten first, then look between two")
+        trained, held_out, _ = half_moons(float(lam))
+        return trained, held_out
+
+    lam = float(student(train))
+    if len(set(tried)) < 3:
+        raise AssertionError(f"train was asked about {len(set(tried))} lambdas, expected at least 3: one that was not"
+                             " compared with a weaker and a stronger one is a guess")
+    gain = half_moons(lam)[2] - half_moons(0.0)[2]
+    if lam == 0 or half_moons(lam)[0] > 97:
+        raise AssertionError(f"lambda {lam:g} gains {gain:.1f} points on fresh ones, expected at least 3.5. It has nearly"
+                             " all the training points right: did you choose by them? They like the weakest penalty best")
+    if gain < 3.5:
+        slip = "weak" if half_moons(lam)[0] > 91 else "strong"
+        raise AssertionError(f"lambda {lam:g} gains {gain:.1f} points on fresh ones, expected at least 3.5: too {slip}; go"
+                             " by the held-out points, and try finer steps")
+    return f"Well done: lambda {lam:g} gains {gain:.1f} points on points that nobody chose by."
+
+
+@functools.cache
+def half_moons(lam: float, draws: int = 8) -> tuple[float, float, float]:
+    """Percent right on the training points, on held-out ones and on fresh ones, of networks trained with a penalty.
+
+    The networks of all draws are trained side by side, as one: their weights have a first dimension more.
+    """
+    generator = torch.Generator().manual_seed(0)
+    weights = [((2 * torch.rand(draws, a, b, generator=generator) - 1) / a**0.5).requires_grad_()
+               for a, b in ((2, 32), (32, 32), (32, 2))]
+    biases = [torch.zeros(draws, 1, weight.shape[2], requires_grad=True) for weight in weights]
+
+    def logits(x: Tensor) -> Tensor:
+        for weight, bias in zip(weights[:2], biases[:2], strict=True):
+            x = torch.baddbmm(bias, x, weight).tanh()
+        return torch.baddbmm(biases[2], x, weights[2])
+
+    points, labels = _moons(60, range(draws))
+    points.requires_grad_()
+    optimizer = torch.optim.Adam([*weights, *biases], lr=0.02)
+    for _ in range(200):
+        losses = F.cross_entropy(logits(points).flatten(0, 1), labels.flatten(), reduction="none")
+        (slopes,) = torch.autograd.grad(losses.sum(), points, create_graph=True)
+        total = losses.view(draws, -1) + lam * slopes.square().sum(2)  # P1 Eq. (10)
+        optimizer.zero_grad()
+        total.mean(1).sum().backward()
+        optimizer.step()
+    with torch.no_grad():
+        asked = ((points, labels), _moons(100, range(500, 500 + draws)), _moons(2000, range(1000, 1000 + draws)))
+        return tuple(100 * float((logits(x).argmax(2) == y).float().mean()) for x, y in asked)
+
+
+def _moons(count: int, seeds: range) -> tuple[Tensor, Tensor]:
+    drawn = [make_moons(count, noise=0.4, random_state=seed) for seed in seeds]
+    return (torch.stack([torch.tensor(points, dtype=torch.float32) for points, _ in drawn]),
+            torch.stack([torch.tensor(labels) for _, labels in drawn]))
 
 
 def _refuse(found: Tensor, expected: Tensor, slips: dict[str, Tensor], rule: str) -> None:

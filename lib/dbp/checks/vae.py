@@ -1,5 +1,6 @@
 """Did I get it right? The exercises of chapter "What is a code?"."""
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -7,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
-from dbp.models.vae import VAE, Bernoulli
+from dbp.data import load
+from dbp.models.vae import VAE, Bernoulli, kl_divergence
 
-__all__ = ["latents_in_use", "negative_elbo", "steepest_direction"]
+__all__ = ["choose_price", "latents_in_use", "negative_elbo", "steepest_direction"]
 
 
 def negative_elbo(student: Callable[[VAE, Tensor, Tensor], Tensor]) -> str:
@@ -100,3 +102,60 @@ def steepest_direction(student: Callable[[Callable, Tensor, torch.Generator], Te
         raise AssertionError(f"found a step that moves the code by {reached:.3f}, expected {stretch[0]:.3f}:"
                              " was J v followed by J^T u, and repeated often enough?")
     return "Right: two products a round, and no Jacobian is ever stored."
+
+
+def choose_price(student: Callable[[Callable[[float], tuple[int, float]]], float]) -> str:
+    """Exercise "A code for a sheet of paper": `student(train)` returns a lambda_1 at which two latents are in use.
+
+    `train(lam1)` trains a small VAE with eight latents on 1,000 digits of 14 x 14 pixels, and gives how many latents have
+    a KL of at least 0.05 nats, and the reconstruction loss, in nats an image.
+
+    Raises:
+        AssertionError: how many latents are in use at that price, and the likeliest slip.
+    """
+    tried = []
+
+    def train(lam1: float) -> tuple[int, float]:
+        tried.append(float(lam1))
+        if len(tried) > 15:
+            raise AssertionError("train was called more than 15 times: halve the interval in which the answer lies")
+        return small_vae(float(lam1))
+
+    lam1 = float(student(train))
+    if lam1 <= 0:
+        raise AssertionError(f"lambda_1 = {lam1:g}: a price is above zero")
+    used, loss = small_vae(lam1)
+    if used == 2:
+        if lam1 not in tried:
+            raise AssertionError(f"two latents at lambda_1 = {lam1:g}, but this price was never tried: a guess is no result")
+        return f"Right: at lambda_1 = {lam1:.3g} two latents are in use, and the reconstruction costs {loss:.1f} nats."
+    if used == 0:
+        raise AssertionError(f"no latent is in use at lambda_1 = {lam1:g}, expected 2: the code is too dear, and the"
+                             f" reconstruction, {loss:.1f} nats, is that of the mean image. Is the weight that of a mean"
+                             " over pixels?")
+    slip = "a cheaper code uses more latents, a dearer one fewer; " + ("raise" if used > 2 else "lower") + " the price"
+    raise AssertionError(f"{used} of 8 latents are in use at lambda_1 = {lam1:g}, expected 2: {slip}")
+
+
+@functools.cache
+def small_vae(lam1: float) -> tuple[int, float]:
+    """Latents in use, and nats an image of the reconstruction, of a small VAE that was trained at that price of a code."""
+    images = nn.functional.avg_pool2d(load("mnist", source="embedded").train.images[:1000], 2)
+    generator = torch.Generator().manual_seed(0)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = nn.Sequential(nn.Flatten(), nn.Linear(196, 64), nn.Softplus(), nn.Linear(64, 16))
+        decoder = nn.Sequential(nn.Linear(8, 64), nn.Softplus(), nn.Linear(64, 196), nn.Unflatten(1, (1, 14, 14)))
+    vae = VAE(encoder, decoder, 8, Bernoulli())
+    optimizer = torch.optim.Adam(vae.parameters(), lr=5e-3)
+    for _ in range(300):
+        x = images[torch.randint(len(images), (100,), generator=generator)]
+        out = vae(x, torch.randn(100, 8, generator=generator))
+        loss = vae.likelihood(out.logits, x) + lam1 * kl_divergence(out.mu, out.logvar)  # P1 Eq. (4), weighted
+        optimizer.zero_grad()
+        loss.mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        out = vae(images)
+        each = (out.mu.square() + out.logvar.exp() - out.logvar - 1).mean(0) / 2
+        return int((each >= 0.05).sum()), float(vae.likelihood(out.logits, images).mean())

@@ -115,6 +115,15 @@ def _window(g: Generator) -> tuple[int, int, float, float]:
     return count(g, 24, 64), count(g, 4, 14), left, left + number(g, 3, 12)
 
 
+def _painter(g: Generator) -> tuple:
+    weights = normal(g, 5)
+
+    def paint(copies: list[Tensor]) -> Tensor:
+        return sum(weight * copy for weight, copy in zip(weights, copies, strict=True))
+
+    return paint, uniform(g, 3, 1, 2, 2), 5
+
+
 def _transfer(g: Generator) -> tuple:
     return ([classifier(g) for _ in range(3)], uniform(g, 20, 1, 2, 3), labels(g, 20, 4),
             lambda model, x, y: (x + 0.3 * model[1].weight.sum(0).sign().view(1, 1, 2, 3)).clamp(0, 1))
@@ -151,6 +160,7 @@ INPUTS = {
                                      ("attached", "detached")[count(g, 0, 1)])),
     "error-image": Case(lambda g: (uniform(g, 2, 1, 3, 3), 3 * normal(g, 2, 1, 3, 3))),
     "kl-of-steps": Case(lambda g: ([normal(g, 4, 3) for _ in range(3)], [normal(g, 4, 3) for _ in range(3)])),
+    "blind-one": Case(_painter),
     "place-window": Case(_window),
     "products-saved": Case(lambda g: (count(g, 2, 20), count(g, 4, 900), count(g, 2, 300))),
     "area-under": Case(lambda g: ([0.0, *(1.3 * uniform(g, 7)).tolist()], uniform(g, 8).tolist())),
@@ -176,8 +186,12 @@ INPUTS = {
 }
 
 WITHOUT = {
+    "ex-break-rounded": "a search: the check judges what is found by what it does to the network",
+    "ex-choose-lambda": "an experiment: the check judges the strength on points that nobody chose by",
+    "choose-price": "an experiment: the check trains a network at the price that was chosen",
     "ex-flat-ends": "any steep function is right, and there is no input to have an answer ready for",
     "which-gradient": "four words, and no input",
+    "choose-lambda": "a search: the check judges the choice by networks from other seeds",
     "break-it": "a search: the check judges what is found by what it does to the network",
     "break-masked": "a search: the check judges what is found by what it does to the network",
 }

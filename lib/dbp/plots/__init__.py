@@ -11,6 +11,7 @@ import inspect
 from dbp.plots.adversarial_examples import *
 from dbp.plots.auddc import *
 from dbp.plots.dbp_autoencoder import *
+from dbp.plots.diagrams import *
 from dbp.plots.double_backpropagation import *
 from dbp.plots.draw import *
 from dbp.plots.gmm_classifier import *

@@ -172,7 +172,7 @@ def falls_to_chance(accuracies: Mapping[str, Mapping[float, float]], chance: flo
             ax.plot(eps, accuracy, color=color, linestyle=line, marker="o", markersize=4)
             ax.annotate(name, (eps[-1], accuracy[-1]), xytext=(7, 0), textcoords="offset points", va="center")
         ax.axhline(chance, color=COLORS["neutral"], linestyle=":", linewidth=1)
-        ax.annotate("chance", (0, chance), xytext=(3, 3), textcoords="offset points", color=COLORS["neutral"])
+        ax.annotate("one answer for all", (0, chance), xytext=(3, 3), textcoords="offset points", color=COLORS["neutral"])
         ax.set(xlabel="budget ε", ylabel="accuracy under PGD [%]", xlim=(0, None), ylim=(-2, 102))
         figure.suptitle(title)
     return Figure(figure, alt)

@@ -54,7 +54,7 @@ def fields(
     every_third = ((row // len(up)) % 3 == 1) & ((row % len(up)) % 3 == 1)
     longest = max(float(gradient[every_third].norm(dim=1).max()) for _, gradient in planes.values())
     with theme():
-        figure, axes = plt.subplots(1, len(planes), figsize=(3.1 * len(planes), 2.9), layout="constrained", sharey=True)
+        figure, axes = plt.subplots(1, len(planes), figsize=(3.4 * len(planes), 3.3), layout="constrained", sharey=True)
         for ax, (name, (probability, gradient)) in zip(np.atleast_1d(axes), planes.items(), strict=True):
             height = probability.reshape(shape).T.numpy()
             ax.contourf(across, up, height, levels=np.linspace(0, 1, 11), cmap="PuOr_r", alpha=0.45)
@@ -64,17 +64,22 @@ def fields(
                 ax.scatter(*here.T, marker=marker, s=12, facecolor=plt.get_cmap("PuOr_r")(0.05 + 0.9 * label),
                            edgecolor="white", linewidth=0.4)  # fmt: skip
             steep = every_third & (gradient.norm(dim=1) > 0.03 * longest)  # shorter arrows would be dots
-            ax.quiver(*grid[steep].T.numpy(), *gradient[steep].T.numpy(), color=COLORS["ink"], pivot="mid", width=0.007,
-                      angles="xy", scale_units="width", scale=6 * longest)  # fmt: skip
+            arrows = ax.quiver(*grid[steep].T.numpy(), *gradient[steep].T.numpy(), color=COLORS["ink"], pivot="mid",
+                               width=0.007, angles="xy", scale_units="width", scale=6 * longest)
             ax.set_title(name, fontsize="large", weight="normal")
-            ax.set(xticks=[], yticks=[], aspect="equal")
-            ax.spines[:].set_visible(False)
+            ax.set(xlabel="$x_1$", aspect="equal")
+        np.atleast_1d(axes)[0].set_ylabel("$x_2$")
+        unit = float(f"{longest / 2:.1g}")
+        ax.quiverkey(arrows, 0.62, -0.27, unit, f"a slope of {unit:g} a unit", labelpos="E", coordinates="axes",
+                     labelsep=0.08)
         figure.suptitle(title)
     return Figure(figure, alt)
 
 
 def first_order(distance: Tensor, output: Tensor, slope: float, norm: float, *, title: str, alt: str) -> Figure:
     """One output along a straight way from x, with its tangent at x and the cone of P2 Eq. (1)'s bound.
+
+    Below it, enlarged, how far the output is from the edge of the cone: below zero it is outside.
 
     Args:
         distance: t, from 0, in units of the pixel range, [T].
@@ -86,19 +91,32 @@ def first_order(distance: Tensor, output: Tensor, slope: float, norm: float, *, 
     """
     t, f, start = distance.numpy(), output.numpy(), float(output[0])
     with theme():
-        figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+        figure, (ax, room) = plt.subplots(2, 1, figsize=(6, 4.9), layout="constrained", sharex=True, height_ratios=(1, 0.45))
         ax.fill_between(t, start - t * norm, start + t * norm, color=COLORS["neutral"], alpha=0.2, linewidth=0)
         ax.plot(t, start + t * slope, color=COLORS["neutral"], linestyle="--")
         ax.plot(t, f, color=COLORS["plain"], linewidth=2.5)
         low, high = min(f.min(), start + t[-1] * slope), f.max()
-        ax.set(xlabel="t, the distance each pixel has moved", ylabel="logit of the true class", xlim=(0, t[-1]))
+        ax.set(ylabel="logit of the true class", xlim=(0, t[-1]))
         ax.set_ylim(low - 0.1 * (high - low), high + 0.25 * (high - low))
         early, late = int(0.3 * len(t)), int(0.75 * len(t))
         _name(ax, (t[late], f[late]), "the output", COLORS["plain"], offset=(0, 9))
         _name(ax, (t[late], start + t[late] * slope), "its tangent at x", COLORS["ink"], offset=(-10, -6), ha="right")
         _name(ax, (t[early], start), "where the bound at x lets it go", COLORS["ink"], offset=(0, 6))
-        ax.set_title(title)
+        _room(room, t, t * norm - abs(f - start))
+        figure.suptitle(title)
     return Figure(figure, alt)
+
+
+def _room(ax, t: np.ndarray, left: np.ndarray) -> None:
+    """How much further an output could go before it leaves the cone, on a scale on which its leaving shows."""
+    depth = max(-float(left.min()), 0.02 * float(abs(left).max()))
+    ax.axhline(0, color=COLORS["neutral"], linewidth=1)
+    ax.plot(t, left, color=COLORS["plain"], linewidth=2)
+    ax.fill_between(t, left, 0, where=left < 0, color=COLORS["wrong"], alpha=0.5, linewidth=0, interpolate=True)
+    ax.set(xlabel="t, the distance each pixel has moved", ylabel="room left\nin the cone", ylim=(-2 * depth, 4 * depth))
+    if (left < 0).any():
+        middle = t[np.flatnonzero(left < 0)].mean()
+        _name(ax, (middle, -depth), "outside", COLORS["wrong"], offset=(14, -8))
 
 
 def hidden_cliff(
