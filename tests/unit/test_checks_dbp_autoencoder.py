@@ -132,7 +132,7 @@ def choose(lam2, target, tries=1):
 
 def test_a_choice_that_flattens_and_keeps_the_picture_passes(monkeypatch):
     trained_by(monkeypatch)
-    assert "Right" in checks.choose_lambda(choose(0.3, "detached"))
+    assert "Right" in checks.choose_penalty(choose(0.3, "detached"))
 
 
 @pytest.mark.parametrize("student, words", [
@@ -147,11 +147,11 @@ def test_a_choice_that_flattens_and_keeps_the_picture_passes(monkeypatch):
 def test_a_choice_that_does_not_is_told_why(monkeypatch, student, words):
     trained_by(monkeypatch)
     with pytest.raises(AssertionError, match=words):
-        checks.choose_lambda(student)
+        checks.choose_penalty(student)
 
 
 def test_small_networks_tell_the_readings_apart():
     """The trainings themselves: the detached penalty passes where the text says, the attached one nowhere near."""
-    assert "Right" in checks.choose_lambda(choose(0.3, "detached"))
+    assert "Right" in checks.choose_penalty(choose(0.3, "detached"))
     with pytest.raises(AssertionError, match="should fall to"):
-        checks.choose_lambda(choose(0.03, "attached"))
+        checks.choose_penalty(choose(0.03, "attached"))

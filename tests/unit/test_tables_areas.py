@@ -3,7 +3,7 @@
 import pandas
 import pytest
 
-from dbp.tables import areas, paper
+from dbp.tables import areas, format_cell, paper
 
 PLAIN = {"lam1": 1.0, "weight_decay": 0.0, "input_noise": 0.0, "max_epochs": 4, "dataset": "mnist"}
 
@@ -61,16 +61,18 @@ def test_collapsed_networks_have_no_area_and_say_so(records):
     table = areas.compare_table2(pandas.concat([records, pandas.DataFrame(collapsed)]))
     row = cell(table, on="MNIST", model="DRAW1", space="latent", target="attached")
     assert row["ours"] is None and row["collapsed"] == 9 and row["verdict"] == "not run"
-    printed = areas.lay_out(table, "latent", ["VAE", "DRAW1"]).frame
-    assert printed.set_index("model").loc["DRAW1", "attached"] == "collapsed"
+    printed = areas.lay_out(table, ["VAE", "DRAW1"]).frame.set_index("model, space")
+    assert printed.loc["DRAW1, latent", "ours, plain → attached"].endswith("collapsed")
 
 
-def test_short_table_has_a_row_a_model_and_space_with_both_steps(records):
-    shown = areas.lay_out_in_short(areas.compare_table2(records), ["VAE", "DRAW1"]).frame
+def test_table_has_a_row_a_model_and_space_with_both_steps(records):
+    table = areas.compare_table2(records)
+    shown = areas.lay_out(table, ["VAE", "DRAW1"]).frame
     assert shown.shape[1] == 4 and shown.iloc[0, 0] == "VAE, latent"
-    long = areas.lay_out(areas.compare_table2(records), "latent", ["VAE"]).frame.iloc[0]
-    assert shown.iloc[0, 1] == long["paper, without → with"] and shown.iloc[0, 3] == long["verdict, attached"]
-    assert shown.iloc[0, 2] == f"{long['ours, without']} → {long['attached']}"
+    cells = [cell(table, on="MNIST", model="VAE", space="latent", target=target) for target in ("none", "attached")]
+    assert shown.iloc[0, 1] == " → ".join(f"{part['theirs'].mean:g}" for part in cells)
+    assert shown.iloc[0, 2] == " → ".join(format_cell(part["ours"], percent=False) for part in cells)
+    assert shown.iloc[0, 3] == cells[1]["verdict"]
 
 
 def test_toy_faces_never_match(records):

@@ -12,7 +12,7 @@ from dbp.metrics import autoencoder_gradients, reconstruction
 from dbp.models.vae import Autoencoder, Bernoulli, Output, dense_vae, sample
 from dbp.training import AutoencoderTraining, fit_autoencoder
 
-__all__ = ["choose_lambda", "dbp_objective", "linear_paths", "summed_lambda", "which_gradient"]
+__all__ = ["choose_penalty", "dbp_objective", "linear_paths", "summed_lambda", "which_gradient"]
 
 READINGS = ("whole", "encoder path", "jacobian")
 ANSWERS = {
@@ -150,7 +150,7 @@ def which_gradient(student: Callable[[], Mapping[str, str]]) -> str:
 WORSE, FLATTER = 1.03, 0.65  # of exercise "Choose the penalty": the most loss and slope, as shares of those without it
 
 
-def choose_lambda(student: Callable[[Callable[[float, str], tuple[float, float]]], tuple[float, str]]) -> str:
+def choose_penalty(student: Callable[[Callable[[float, str], tuple[float, float]]], tuple[float, str]]) -> str:
     """Exercise "Choose the penalty": `student(train)` returns (lam2, target), found by trying.
 
     `train(lam2, target)` trains a small VAE on 800 digits of 7 x 7 pixels, and gives its reconstruction loss, in nats a

@@ -57,30 +57,7 @@ def compare_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def lay_out(table: pandas.DataFrame, space: str, models: list[str], on: str = "MNIST") -> Printed:
-    """One printable table of one space: a row a model; the paper without and with DBP, ours without and with, verdicts.
-
-    Args:
-        table: of `compare_table2`.
-        space: "latent" or "output".
-        models: of the paper's rows, in order.
-        on: MNIST, CelebA or toy-faces.
-    """
-    rows = []
-    for model in models:
-        part = table[(table["on"] == on) & (table["model"] == model) & (table["space"] == space)].set_index("target")
-        if part.empty:
-            continue
-        theirs = " → ".join(_text(part.loc[target], "theirs") for target in ("none", "attached"))
-        row = {"model": model, "paper, without → with": theirs, "ours, without": _text(part.loc["none"], "ours")}
-        for target in p1.TARGETS:
-            if part.loc[target, "ours"] is not None or target == "attached":
-                row |= {target: _text(part.loc[target], "ours"), f"verdict, {target}": part.loc[target, "verdict"]}
-        rows.append(row)
-    return Printed(pandas.DataFrame(rows).fillna("–"))
-
-
-def lay_out_in_short(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
+def lay_out(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
     """What a chapter needs of both spaces: the paper's step and ours for the attached target, and the verdict.
 
     Args:

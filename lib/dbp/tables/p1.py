@@ -12,7 +12,7 @@ import numpy as np
 import pandas
 
 from dbp.tables import paper
-from dbp.tables.cells import Cell, Printed, format_cell, make_cell, make_cells
+from dbp.tables.cells import Cell, make_cell, make_cells
 
 # Of the runs' data set: its name in the table, the paper's column that it is compared with, and its reconstruction loss.
 COLUMNS = {"mnist": ("MNIST", "MNIST", "reconstruction"), "celeba": ("CelebA", "CelebA", "reconstruction"),
@@ -69,33 +69,6 @@ def compare_table1(frame: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def lay_out(table: pandas.DataFrame, models: list[str], on: str = "MNIST") -> Printed:
-    """One printable table: a row a model and measure; the paper without and with DBP, then ours, with both targets.
-
-    Args:
-        table: of `compare_table1`.
-        models: of the paper's columns, in order.
-        on: MNIST, CelebA or toy-faces.
-    """
-    rows = []
-    for model in models:
-        part = table[(table["on"] == on) & (table["model"] == model)]
-        for reading in ("reconstruction", *GRADIENTS):
-            cells = part[part["reading"] == reading].set_index("target")
-            if cells.empty:
-                continue
-            row = {"": model if reading == "reconstruction" else "", "measure": NAMES[reading],
-                   "paper, without": _text(cells.loc["none", "theirs"]),
-                   "with DBP": _text(cells.loc["attached", "theirs"]),
-                   "ours, without": _text(cells.loc["none", "ours"])}
-            for target in TARGETS:
-                ours = cells.loc[target, "ours"]
-                if ours is not None or target == "attached":
-                    row |= {target: _text(ours), f"verdict on {target}": cells.loc[target, "verdict"]}
-            rows.append(row)
-    return Printed(pandas.DataFrame(rows).fillna("–"))
-
-
 def is_of_table1(frame: pandas.DataFrame) -> pandas.Series:
     """Runs without a control; of the penalised ones the strength that most models were run with, at the most epochs."""
     plain = (frame["lam1"] == 1) & (frame["weight_decay"] == 0) & (frame["input_noise"] == 0)
@@ -132,7 +105,3 @@ def _judge(on: str, cell, ours: Cell | None, ratio: Cell | None) -> str:
     if verdict == "matches" and on != cell.dataset:  # on other images their factor is no target, only its direction is
         return paper.judge(ratio, step, **no_change, unit_known=False)
     return verdict
-
-
-def _text(cell: Cell | None) -> str:
-    return format_cell(cell, percent=False)
