@@ -18,7 +18,7 @@ from dbp.metrics import accuracy
 from dbp.models.classifiers import CLASSIFIERS, build_classifier
 from dbp.profiles import Profile
 from dbp.spelling import require_name
-from dbp.training import ClassifierTraining, fit_classifier
+from dbp.training import ClassifierTraining, Objective, fit_classifier
 
 NAME = "undefended_classifiers"
 
@@ -88,6 +88,11 @@ def plain_cross_entropy(model: nn.Module, x: Tensor, y: Tensor, generator: torch
         "loss", the cross-entropy in nats, [B].
     """
     return {"loss": F.cross_entropy(model(x), y, reduction="none")}
+
+
+def objective(config: Config) -> Objective:
+    """What every `config` is trained by."""
+    return plain_cross_entropy
 
 
 def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:

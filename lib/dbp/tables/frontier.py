@@ -1,0 +1,119 @@
+"""What does robustness cost in clean accuracy? Every defence of the book under the strongest attack, one row a network."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from statistics import fmean
+
+import pandas
+
+from dbp.intervals import student, wilson
+from dbp.tables.costs import count_training
+
+PLAIN = "no defence"
+COLUMNS = ["family", "strength", "seed", "images", "clean", "eps", "accuracy", "cost"]
+
+
+def collect(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
+    """The networks of MNIST that were attacked as strongly as the book can.
+
+    Args:
+        frames: experiment to its records, as `dbp.runs.load` gives them, of any of "worst_case", "gmm_classifier" and
+            "flat_codes_classifier".
+
+    Returns:
+        A row a network and budget: `family`, the defence; `strength` within it, lambda or the budget that was trained with,
+        0 where there is none; `seed`; test `images`; accuracies `clean` and under all attacks `accuracy`, shares of 1;
+        `eps`, L-infinity, in units of the pixel range; and `cost`, the operations of the training (of the heads, whose
+        fitting is not counted, those of the encoder).
+    """
+    rows: list[dict] = []
+    for experiment, frame in frames.items():
+        for run in frame.to_dict("records"):
+            if run.get("dataset") == "mnist":
+                rows += _of_p2(run) if experiment == "worst_case" else _of_codes(run)
+    return pandas.DataFrame(rows, columns=COLUMNS)
+
+
+def summarise(points: pandas.DataFrame, eps: float) -> pandas.DataFrame:
+    """Means over the seeds at one budget, with 95 % intervals over seeds and images.
+
+    The interval of an accuracy adds two variances: Student's over the seeds, and Wilson's over the images, which all seeds
+    share; with one seed it is Wilson's alone.
+
+    Args:
+        points: of `collect`.
+        eps: one of its budgets.
+
+    Returns:
+        A row a family and strength: both; `seeds`, `images`; `clean`, `accuracy`, with `clean_low`, `clean_high`, `low` and
+        `high`, shares of 1; mean `cost`; and `best`: no other mean is at least as high in both accuracies, and higher in one.
+    """
+    rows = []
+    for (family, strength), group in points[points["eps"] == eps].groupby(["family", "strength"], sort=False):
+        images = int(group["images"].min())
+        row = {"family": family, "strength": strength, "seeds": len(group), "images": images, "cost": group["cost"].mean()}
+        for name, low, high in (("clean", "clean_low", "clean_high"), ("accuracy", "low", "high")):
+            row[name] = fmean(group[name])
+            row[low], row[high] = interval(list(group[name]), images)
+        rows.append(row)
+    table = pandas.DataFrame(rows)
+    return table.assign(best=[not any(_beats(other, row) for other in rows) for row in rows])
+
+
+def interval(shares: Sequence[float], images: int) -> tuple[float, float]:
+    """A 95 % interval of the mean of accuracies on the same `images`, over seeds and images, see `summarise`."""
+    mean = fmean(shares)
+    low, high = (abs(end - mean) for end in wilson(round(mean * images), images))
+    spread = (student(shares)[1] - mean) if len(shares) > 1 else 0.0
+    return max(0.0, mean - math.hypot(low, spread)), min(1.0, mean + math.hypot(high, spread))
+
+
+def _beats(other: dict, row: dict) -> bool:
+    pair = [(other[name], row[name]) for name in ("clean", "accuracy")]
+    return all(theirs >= ours for theirs, ours in pair) and any(theirs > ours for theirs, ours in pair)
+
+
+def _of_p2(run: dict) -> Iterator[dict]:
+    family, strength = _defence(run)
+    cost = count_training(run["experiment"], run)
+    for eps in run["budgets"]:
+        yield {"family": f"{run['model']}: {family}", "strength": strength, "seed": run["seed"], "images": run["attack_images"],
+               "clean": run["clean_few"], "eps": eps, "accuracy": run[f"worst_{eps}"], "cost": cost}
+
+
+def _defence(run: dict) -> tuple[str, float]:
+    """A network of P2's two experiments: what it was trained with, and how much of it."""
+    lam = run["lam"]
+    if run["experiment"] == "l1_penalty":
+        return (f"Jacobian of the {run['outputs']}, {run['reduction']}", lam) if lam else (PLAIN, 0.0)
+    training = {"fgsm": "FGSM training", "pgd": "PGD training", "none": ""}[run["attack"]]
+    penalty = {"none": "", "loss_gradient_l1": "loss gradient, L1", "summed": "P2's footnote",
+               "one_row": f"Jacobian of the {run['outputs']}, {run['reduction']}"}[run["penalty"]]
+    if penalty and run["penalty"] != "loss_gradient_l1":
+        penalty += f" at {run['points']} points" if training else ""
+    name = " + ".join(part for part in (training, penalty) if part) or PLAIN
+    return name, run["eps"] if training else lam
+
+
+def _of_codes(run: dict) -> Iterator[dict]:
+    """A network of P1, or one beside it."""
+    if run["head"] == "none":
+        family, strength, cost = f"{run['model']}: {PLAIN}", 0.0, count_training(run["experiment"], run)
+    else:
+        family, strength = _code(run)
+        family, cost = f"{run['model']}: {family}, {run['head']}", count_training(run["experiment"], run)
+    for eps, accuracy in zip(run["eps"], run["worst"], strict=True):
+        yield {"family": family, "strength": strength, "seed": run["seed"], "images": run["attack_images"],
+               "clean": run["clean_few"], "eps": eps, "accuracy": accuracy, "cost": cost}
+
+
+def _code(run: dict) -> tuple[str, float]:
+    penalty = run.get("penalty")
+    if isinstance(penalty, str) and penalty.startswith("code"):
+        return {"code_l1": "flat code, L1", "code_frobenius2": "flat code, L2"}[penalty], run["lam2"]
+    if run["lam2"] > 0:
+        return f"DBP {run['target']}" + (", L1" if penalty == "loss_gradient_l1" else ""), run["lam2"]
+    for field, none, name in (("lam1", 1.0, "KL weight"), ("weight_decay", 0.0, "weight decay"), ("input_noise", 0.0, "input noise")):
+        if run[field] != none:
+            return name, run[field]
+    return "plain", 0.0
