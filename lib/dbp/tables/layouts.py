@@ -4,6 +4,7 @@ import pandas
 
 from dbp.tables import attacks, p1
 from dbp.tables.beside import source
+from dbp.tables.listing import Listing
 from dbp.tables.readable import SideBySide, side_by_side
 
 MODELS = ("VAE", "DRAW1", "DRAW16", "DRAW16 (attention)", "A", "B", "C")
@@ -16,6 +17,29 @@ WORDS = TARGETS | p1.NAMES | {
     "A": "model A", "B": "model B", "C": "model C",
 }
 STAND_INS = {"toy-faces": ("paper, CelebA", "ours, toy faces"), "colour-digits": ("paper, SVHN", "ours, colour digits")}
+
+# What says which cell it is, in the long lists, where every reading stands.
+LISTED = {
+    ("P1", 1): ["on", "model", "measure", "reading", "dbp", "target"], ("P1", 2): ["on", "model", "space", "dbp", "target"],
+    ("P1", 3): ["on", "model", "measure", "target", "reading", "eps"],
+    ("P1", 4): ["on", "crafted_on", "measure", "target", "eps"],
+    ("P2", 2): ["model", "measure", "lam", "outputs", "reduction"], ("P2", 3): ["model", "method", "measure", "eps"],
+    ("P2", 4): ["measure", "lam"],
+}
+
+
+def list_all(name: str, number: int, table: pandas.DataFrame) -> Listing:
+    """Every cell of a table, one a line, with its file for those who want to compute with it.
+
+    Args:
+        name, number: of the published table.
+        table: of `dbp.tables.beside.compare`.
+
+    Raises:
+        ValueError: the table has no results page.
+    """
+    source(name, number)
+    return Listing(table, LISTED[name, number], f"{name.lower()}_table_{number}", percent=name == "P2" or number > 2)
 
 
 def arrange(name: str, number: int, table: pandas.DataFrame, on: str | None = None) -> SideBySide:

@@ -100,7 +100,7 @@ def _fold(texts: pandas.DataFrame, title: str, before: str = "", values: Mapping
                  for name, text in row.items()]
         lines.append("<tr>" + "".join(cells) + "</tr>")
     return (f'<details class="dbp-listing"><summary>{html.escape(title)}</summary>{before}'
-            '<div class="dbp-scroll" style="overflow-x:auto"><table class="dbp-table dbp-sortable">'
+            '<div class="dbp-scroll" style="overflow-x:auto"><table class="dataframe dbp-table dbp-sortable">'
             f"<thead><tr>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table></div></details>")
 
 

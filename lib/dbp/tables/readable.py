@@ -150,11 +150,13 @@ class SideBySide:
     def _table(self, caption: str, part: pandas.DataFrame) -> str:
         columns, group = self.columns(part), self.rows[0] if len(self.rows) == 2 else None
         spans = {value: sum(1 for other, _ in columns if other == value) for value, _ in columns}
-        out = ['<table class="dbp-table dbp-beside">',
+        out = ['<table class="dataframe dbp-table dbp-beside">',
                f"<caption>{html.escape(self.name(caption))}</caption>" if caption != "" else "",
                f'<thead><tr><th rowspan="2" scope="col">{_safe(self.name(self.rows[-1]))}</th>',
-               *(f'<th colspan="{span}" scope="colgroup">{_safe(self.name(value))}</th>' for value, span in spans.items()),
-               "</tr><tr>", *(f'<th scope="col">{_safe(self.heading(part, *column))}</th>' for column in columns),
+               *(f'<th colspan="{span}" scope="colgroup" class="first">{_safe(self.name(value))}</th>'
+                 for value, span in spans.items()),
+               "</tr><tr>", *(f'<th scope="col"{first}>{_safe(self.heading(part, *column))}</th>'
+                              for column, first in zip(columns, _firsts(columns), strict=True)),
                "</tr></thead><tbody>"]
         for name, rows in part.groupby(group, sort=False) if group else [(None, part)]:
             if group:
@@ -162,7 +164,8 @@ class SideBySide:
             for label, cells in rows.groupby(self.rows[-1], sort=False):
                 found = {row[self.across]: row for _, row in cells.iterrows()}
                 out += [f'<tr><th scope="row">{_safe(self.name(label))}</th>',
-                        *(self._cell(part, found.get(value), side) for value, side in columns), "</tr>"]
+                        *(self._cell(part, found.get(value), side).replace("<td", f"<td{first}", 1)
+                          for (value, side), first in zip(columns, _firsts(columns), strict=True)), "</tr>"]
         return "".join([*out, "</tbody></table>"])
 
     def _cell(self, part: pandas.DataFrame, row: pandas.Series | None, side: str) -> str:
@@ -220,6 +223,11 @@ def _texts(table: SideBySide, part: pandas.DataFrame) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
+def _firsts(columns: list[tuple]) -> list[str]:
+    """What marks the first column of each heading, before which a line is drawn."""
+    return [' class="first"' if i == 0 or columns[i - 1][0] != value else "" for i, (value, _) in enumerate(columns)]
+
+
 def _counts(cells: pandas.Series) -> set:
     return {cell.n for cell in cells if isinstance(cell, Cell)}
 
@@ -242,4 +250,4 @@ def _tint(value: float | None, steps: Sequence[float], style: str = "") -> str:
 
 
 def _safe(text: str) -> str:
-    return html.escape(text).replace("\n", "<br>")
+    return html.escape(text).replace("n = ", "n&nbsp;=&nbsp;")  # which are not parted at the end of a line
