@@ -45,9 +45,11 @@ METHODS = {
     "gp predicted labels": _FOOTNOTE | dict(labels="predicted"),
     # What a reader will compare with.
     "nothing": _NO_PENALTY | dict(attack="none"),
+    "gp alone": _FOOTNOTE | dict(attack="none", points="clean"),  # is it the penalty that makes one step and many agree?
     "jacobian": dict(attack="none", lam=25.0, penalty="one_row", outputs="logits", reduction="mean", points="clean"),
     "loss gradient": dict(
         attack="none", lam=0.3, penalty="loss_gradient_l1", outputs="none", reduction="sum", points="clean"),
+    "loss gradient, tuned": dict(attack="none", penalty="loss_gradient_l1", outputs="none", reduction="sum", points="clean"),
     "PGD training": _NO_PENALTY | dict(attack="pgd"),
 }
 
