@@ -60,7 +60,7 @@ def test_right_place_passes():
 
 @pytest.mark.parametrize("student, words", [
     (lambda *given: place(*given, first=0), "shifted"),
-    (lambda *given: place(*given, gaps=0), "N - 1 gaps"),
+    (lambda *given: place(*given, gaps=0), "M - 1 gaps"),
     (lambda *given: place(*given, log=lambda value: value), "a logarithm"),
     (lambda pixels, window, left, right: (0.0, 0.0), "expected 4 to 15"),
 ])

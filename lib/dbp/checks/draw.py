@@ -61,7 +61,7 @@ def kl_of_steps(student) -> str:
 def place_window(student) -> str:
     """Exercise "Place the window": student(pixels, window, left, right) -> (g, log_delta) of Gregor et al., Eq. (22)-(24).
 
-    The window's first filter shall look at pixel `left` and its last at pixel `right`, counted from 0.
+    The first point of the window shall lie on pixel `left` and its last on pixel `right`, counted from 0.
 
     Raises:
         AssertionError: where the window came to lie, where it should, and the likeliest slip.
@@ -77,10 +77,10 @@ def place_window(student) -> str:
             if math.isclose(*shifts, abs_tol=0.01):
                 slip = "; the width is right, but it is shifted. Eq. (22) counts pixels from 1"
             elif math.isclose(sum(found), left + right, abs_tol=0.02):
-                slip = "; the centre is right. Eq. (24) has N - 1 gaps between N filters, and a logarithm"
+                slip = "; the centre is right. Eq. (24) has M - 1 gaps between M points, and a logarithm"
             reach = f"from {found[0]:.2f} to {found[1]:.2f}, expected {left:g} to {right:g}"
             raise AssertionError(f"the window reaches {reach}{slip}")
-    return "Right: N filters have N - 1 gaps, and the paper counts pixels from 1."
+    return "Right: M points have M - 1 gaps, and the paper counts pixels from 1."
 
 
 def products_saved(student) -> str:

@@ -16,6 +16,7 @@ __all__ = ["gradient_ways", "lambda2_paths", "over_epochs", "trade_off"]
 
 MARKERS = {"attached": "o", "detached": "s", "KL weight": "^", "weight decay": "D", "input noise": "v"}
 LABELLED = {"attached": {"xytext": (5, 6), "ha": "left"}, "detached": {"xytext": (-6, -11), "ha": "right"}}
+RISING = {"xytext": (-5, 6), "ha": "right"}  # where the line goes on to the upper right
 OUTLINE = [withStroke(linewidth=2.5, foreground="white")]
 WAYS = ("the digit", "its\nreconstruction", "through\nthe encoder", "through\nthe target", "both\ntogether")
 MEASURES = {
@@ -151,22 +152,24 @@ def trade_off(paths: Mapping, *, most: float, start_name: str = "plain", title: 
                         color=color, marker=marker, markersize=5, linewidth=1.3, elinewidth=0.8, ecolor=(color, 0.55),
                         zorder=4)
             if name in LABELLED:  # off the bars, which are level and upright
-                for strength, point in mean.iloc[1:].iterrows():
+                following = [*mean["jacobian"].iloc[2:], -math.inf]
+                for (strength, point), next_one in zip(mean.iloc[1:].iterrows(), following, strict=True):
+                    beside = RISING if next_one > point["jacobian"] else LABELLED[name]
                     ax.annotate(f"{strength:g}", tuple(point), textcoords="offset points", color=color, fontsize="small",
-                                zorder=6, path_effects=OUTLINE, **LABELLED[name])
+                                zorder=6, path_effects=OUTLINE, **beside)
             elif len(mean) > 1:
                 name = f"{name}, up to {mean.index[-1]:g}"
             ends.append((mean.iloc[-1, 0] + spread.iloc[-1, 0], mean.iloc[-1, 1], name, color))
         ax.margins(x=0.09)
         start = mean.iloc[0]
         ax.plot(*start, "*", color=COLORS["plain"], markersize=13, zorder=5)
-        ax.annotate(start_name, tuple(start), xytext=(-2, 12), textcoords="offset points", color=COLORS["plain"],
-                    ha="center")
+        ax.annotate(start_name, tuple(start), xytext=(6, 11), textcoords="offset points", color=COLORS["plain"],
+                    ha="right")
         ax.set(xlabel="reconstruction loss (nats a pixel): more blur →", ylabel="norm of dx'/dx (more sensitive ↑)",
                ylim=(0, None))
         farthest = max(x for x, *_ in ends)
         for x, y, name, color in [end for end in ends if end[2].startswith("KL") and end[0] < 0.9 * farthest]:
-            ax.annotate(name, (x, y), xytext=(34, 16), textcoords="offset points", color=color, path_effects=OUTLINE,
+            ax.annotate(name, (x, y), xytext=(2, 15), textcoords="offset points", color=color, path_effects=OUTLINE,
                         arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8})  # other lines pass where it ends
             ends.remove((x, y, name, color))
         end_labels(ax, ends, gap=0.06)
