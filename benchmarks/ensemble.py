@@ -26,8 +26,8 @@ AGREES = 0.01  # accuracies, shares of 1
 def networks() -> dict[str, nn.Module]:
     """MLP and LeNet as the book attacks them, and model C with P2's penalty on the logits, after two epochs."""
     train, validation = data.partition(data.load("mnist").train, (55_000, 5_000), 0)
-    penalised = build_classifier("C", seed=0)
-    fit_classifier(penalised, train, validation, ClassifierTraining(max_epochs=2), generator=torch.Generator().manual_seed(0),
+    penalised, generator = build_classifier("C", seed=0), torch.Generator().manual_seed(0)
+    fit_classifier(penalised, train, validation, ClassifierTraining(max_epochs=2), generator=generator,
                    objective=penalised_cross_entropy(25.0, outputs="logits"))
     found = {"C, penalised": penalised.eval()}
     return found | {name: runs.trained("undefended_classifiers", model=name, seed=0) for name in ("mlp", "lenet")}
@@ -96,15 +96,16 @@ def page(measured: dict) -> str:
     lines = []
     for row in measured["rows"]:
         time = f"{row['ratio']:.2f} | {row['low']:.2f} - {row['high']:.2f}" if "ratio" in row else "|"
-        lines.append(f"| {row['network']} | {row['attack']} | {row['clean']:.1%} | {row['ours']:.1%} | {row['theirs']:.1%} | {time} |")
+        shares = " | ".join(f"{row[name]:.1%}" for name in ("clean", "ours", "theirs"))
+        lines.append(f"| {row['network']} | {row['attack']} | {shares} | {time} |")
     apart = [row for row in measured["rows"] if abs(row["ours"] - row["theirs"]) > AGREES]
     verdict = f"{len(measured['rows']) - len(apart)} of {len(measured['rows'])} pairs agree within {AGREES:.0%}"
     return f"""# Our attacks beside torchattacks' own
 
-Written by `python benchmarks/ensemble.py`. The first {measured["images"]} test digits, L-infinity, eps {measured["eps"]}; Auto-PGD with
-{STEPS} steps (a target), Square with {QUERIES} queries; random starts and squares are each library's own. Ratio of times: ours over
-theirs, in turns, median of {measured["rounds"]} rounds, one thread. AutoAttack is torchattacks' "standard" with its own settings
-(it has FAB too, and 5,000 queries), so its time is not compared. {verdict}.
+Written by `python benchmarks/ensemble.py`. The first {measured["images"]} test digits, L-infinity, eps {measured["eps"]};
+of times: ours over theirs, in turns, median of {measured["rounds"]} rounds, one thread. AutoAttack: torchattacks' own
+of times: ours over theirs, in turns, median of {measured["rounds"]} rounds, one thread. AutoAttack is torchattacks' own
+"standard" (it has FAB too, and 5,000 queries), so its time is not compared. {verdict}.
 
 {measured["date"]}, {measured["processor"]}, load before the run {measured["load_before"]}; Python {measured["python"]}.
 

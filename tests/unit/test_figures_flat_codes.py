@@ -21,7 +21,8 @@ def test_a_defence_is_a_line_along_its_strength_with_an_interval_at_each_point()
     assert [ax.get_title() for ax in figure.axes] == ["ε = 0.1", "ε = 0.2"]
     lines = {line.get_label(): line for line in figure.axes[1].lines if not line.get_label().startswith("_")}
     assert list(lines) == ["none", "flat"]
-    assert list(lines["flat"].get_xdata()) == pytest.approx([98, 97]) and list(lines["flat"].get_ydata()) == pytest.approx([60, 80])
+    assert list(lines["flat"].get_xdata()) == pytest.approx([98, 97])
+    assert list(lines["flat"].get_ydata()) == pytest.approx([60, 80])
     assert len({(line.get_color(), line.get_marker()) for line in lines.values()}) == 2
     bars = [path.vertices for bar in figure.axes[0].collections for path in bar.get_paths()]
     assert any(ends[:, 1] == pytest.approx([58, 62]) for ends in bars)

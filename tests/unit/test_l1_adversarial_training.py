@@ -16,7 +16,8 @@ from dbp.profiles import AttackSizes, L1AdversarialTrainingRuns, L1AdversarialTr
 from dbp.tables import p2
 from dbp.training import penalised_cross_entropy
 
-SIZES, ATTACK = Sizes(200, 50, test_size=100, max_epochs=1), AttackSizes(20, 2, 2, apgd_steps=3, targets=2, queries=5, eps=(0.1, 0.3))
+SIZES = Sizes(200, 50, test_size=100, max_epochs=1)
+ATTACK = AttackSizes(20, 2, 2, apgd_steps=3, targets=2, queries=5, eps=(0.1, 0.3))
 
 
 def part(**changes):

@@ -70,7 +70,7 @@ def measures_of(name: str, folder: Path) -> dict:
     try:
         measures = make(module, config, store, folder / "cache").measures
         if experiment in worst_case.NETWORKS:
-            undefended = module.undefended(config, 1) if experiment == "l1_adversarial_training" else module.undefended(config)
+            undefended = module.undefended(config, *([1] if experiment == "l1_adversarial_training" else []))
             undefended = None if undefended == config else undefended
             attack = ATTACK | {"attack_images": 5} if config.model == "B" else ATTACK
             on_top = worst_case.Config(experiment, config, undefended, **attack)

@@ -82,12 +82,14 @@ def frames(tmp_path_factory):
 def test_every_network_is_named_by_its_defence(frames):
     points = frontier.collect(frames)
     found = {row.family: row.strength for row in points.itertuples()}
-    assert found == {"C: Jacobian of the logits, mean": 1.0, "C: FGSM training": 0.1, "VAE: KL weight, GMM": 0.01, "mlp: no defence": 0.0}
+    assert found == {"C: Jacobian of the logits, mean": 1.0, "C: FGSM training": 0.1, "VAE: KL weight, GMM": 0.01,
+                     "mlp: no defence": 0.0}
     assert set(points.eps) == {0.005, 0.1} and len(points) == 8
     rows = points.set_index(["family", "eps"])
     run = frames["worst_case"].iloc[0]
     assert rows.accuracy["C: Jacobian of the logits, mean", 0.1] == run["worst_0.1"]
-    assert rows.cost["C: Jacobian of the logits, mean", 0.1] == run["epochs"] * 256 * costs.count_step("l1_penalty", PENALISED)
+    cost = run["epochs"] * 256 * costs.count_step("l1_penalty", PENALISED)
+    assert rows.cost["C: Jacobian of the logits, mean", 0.1] == cost
     assert rows.accuracy["mlp: no defence", 0.005] == frames["gmm_classifier"].iloc[1]["worst"][0]
 
 
@@ -117,7 +119,8 @@ def points(*rows):
 
 
 def test_best_are_those_that_no_other_beats():
-    table = frontier.summarise(points(("a", 1, 0, 0.99, 0.2), ("a", 2, 0, 0.97, 0.8), ("b", 1, 0, 0.97, 0.7), ("b", 2, 0, 0.98, 0.8)), 0.1)
+    rows = ("a", 1, 0, 0.99, 0.2), ("a", 2, 0, 0.97, 0.8), ("b", 1, 0, 0.97, 0.7), ("b", 2, 0, 0.98, 0.8)
+    table = frontier.summarise(points(*rows), 0.1)
     assert table.best.tolist() == [True, False, False, True]
     assert frontier.summarise(points(("a", 1, 0, 0.9, 0.9), ("b", 1, 0, 0.9, 0.9)), 0.1).best.all()  # equals stand both
 

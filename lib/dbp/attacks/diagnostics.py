@@ -24,7 +24,6 @@ from dbp.attacks.losses import Loss, attack_loss
 from dbp.attacks.square import square
 from dbp.data import PixelStore
 
-
 SIGNS = {"not above": 1, "not below": -1, "not below half": -1}
 # Another loss finds a little more on any network; one that finds more than half of what PGD left says that PGD was blind.
 OTHER_LOSSES = ("PGD, margin loss", "Auto-PGD, targeted DLR")
@@ -83,10 +82,11 @@ def diagnostics(
         bounds: smallest and largest pixel.
 
     Returns:
-        One row a question (Auto-PGD's only with four classes or more, Square's only for images [N, C, H, W]): `check`; `value` and `reference`, shares of 1, accuracies unless the row says otherwise;
-        `expected`, how the value relates to the reference where attack and model are honest; `suspicious`, whether it
-        does not by more than `tolerance` ("not below half": and by more than half of the reference); and the `question`, in
-        words. A suspicious row says that the model is more fragile than PGD shows.
+        One row a question (Auto-PGD's only with four classes or more, Square's only for images [N, C, H, W]): `check`;
+        `value` and `reference`, shares of 1, accuracies unless the row says otherwise; `expected`, how the value relates to
+        the reference where attack and model are honest; `suspicious`, whether it does not by more than `tolerance` ("not
+        below half": and by more than half of the reference); and the `question`, in words. A suspicious row says that the
+        model is more fragile than PGD shows.
 
     Raises:
         TypeError, ValueError: a wrong argument, named before any work.
@@ -109,8 +109,8 @@ def diagnostics(
         del rivals["Auto-PGD, targeted DLR"]
     if x.ndim != 4:  # Square paints squares
         del rivals["Square"]
-    found = evaluate(model, x, y, {"PGD": partial(strong, eps=eps)} | grid | {name: each for name, (each, _) in rivals.items()},
-                     batch_size=batch_size)
+    attacks = {"PGD": partial(strong, eps=eps)} | grid | {name: attack for name, (attack, _) in rivals.items()}
+    found = evaluate(model, x, y, attacks, batch_size=batch_size)
     zero = zero_gradient_share(model, x, y, batch_size=batch_size)
     rows = [("input gradient exactly zero", zero, 0.0, "not above", "Is there a slope to follow at all?")]
     smaller = float(found.clean.double().mean())

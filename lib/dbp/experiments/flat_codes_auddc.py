@@ -1,4 +1,4 @@
-"""P1 Table 2 for flat codes: the attacks of `dbp.experiments.auddc` on networks of `dbp.experiments.flat_codes`."""
+"""P1 Table 2 for flat codes: the attacks of `dbp.experiments.auddc` on networks of `flat_codes`."""
 
 from dbp import profiles
 from dbp.experiments import flat_codes

@@ -1,4 +1,4 @@
-"""P1 Figure 6 for flat codes: the walks of `dbp.experiments.image_transition` on networks of `dbp.experiments.flat_codes`."""
+"""P1 Figure 6 for flat codes: the walks of `dbp.experiments.image_transition` on networks of `flat_codes`."""
 
 from dbp import profiles
 from dbp.experiments import flat_codes, undefended_classifiers

@@ -152,8 +152,8 @@ def _attacked(model, x: Tensor, y: Tensor, config: Config, undefended: list[nn.M
     then("apgd", lambda eps: _members(eps, GRADIENT_MEMBERS, config))
     then("square", lambda eps: _members(eps, (SQUARE,), config))
     for source in undefended:
-        then("carried FGSM", lambda eps: transfer(source, _fgsm(eps)))
-        then("carried PGD", lambda eps: transfer(source, _pgd(eps, "cross_entropy", config, restarts=1)))
+        then("carried FGSM", lambda eps, source=source: transfer(source, _fgsm(eps)))
+        then("carried PGD", lambda eps, source=source: transfer(source, _pgd(eps, "cross_entropy", config, restarts=1)))
     found = {}
     for index, eps in enumerate(config.budgets):
         left = {name: int(stage[index].sum()) for name, stage in stages.items()}

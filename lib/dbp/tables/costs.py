@@ -12,10 +12,7 @@ from dbp import experiments
 from dbp.experiments import dbp_autoencoders
 from dbp.training import autoencoder_terms
 
-BATCH = 16
-WITHOUT_PENALTY = {"l1_penalty": dict(lam=0.0, reduction="none", outputs="none", estimator="none"),
-                   "l1_adversarial_training": dict(attack="none", lam=0.0, penalty="none", outputs="none", reduction="none",
-                                                   points="none")}
+BATCH = 2  # every operation that counts is one for each image
 
 
 def count_step(experiment: str, config) -> float:
@@ -25,7 +22,7 @@ def count_step(experiment: str, config) -> float:
     of those before and after the penalty's turn has come, by their shares of the epochs (P1 Eq. (12)).
 
     Args:
-        experiment: "l1_penalty", "l1_adversarial_training", "undefended_classifiers", "dbp_autoencoders" or "flat_codes".
+        experiment: one that trains networks.
         config: of a run of it; its seed and sizes do not count.
 
     Raises:
@@ -35,7 +32,8 @@ def count_step(experiment: str, config) -> float:
     if isinstance(config, dbp_autoencoders.Config):
         settings = module.settings(config)
         late = 1 - settings.start if settings.lam2 > 0 else 0.0
-        return (1 - late) * _autoencoder(module, config, False) + (late * _autoencoder(module, config, True) if late else 0.0)
+        before, after = _autoencoder(module, config, False), _autoencoder(module, config, True) if late else 0.0
+        return (1 - late) * before + late * after
     if not hasattr(module, "objective"):
         raise ValueError(f"experiment must be one that trains a network by an objective, but is {experiment!r}")
     return _classifier(module, config)
@@ -52,10 +50,13 @@ def count_training(experiment: str, fields: Mapping) -> float:
     config = module.Config(**{field.name: _plain(fields[field.name]) for field in dataclasses.fields(module.Config)})
     epochs = fields.get("epochs")
     epochs = config.max_epochs if epochs is None or epochs != epochs else epochs  # a frame writes what is missing as NaN
-    return _counted(experiment, dataclasses.replace(config, seed=0, **_SIZES)) * config.train_size * epochs
+    return _counted(experiment, _alike(config)) * config.train_size * epochs
 
 
-_SIZES = dict(train_size=1, test_size=1, max_epochs=1)
+def _alike(config):
+    """The configuration that stands for all of which a step takes as much: how much of a penalty there is does not count."""
+    weights = {name: 1.0 for name in ("lam", "lam2") if getattr(config, name, 0.0) > 0}
+    return dataclasses.replace(config, seed=0, train_size=1, test_size=1, max_epochs=1, **weights)
 
 
 @functools.lru_cache(maxsize=256)

@@ -46,7 +46,7 @@ def summarise(points: pandas.DataFrame, eps: float) -> pandas.DataFrame:
 
     Returns:
         A row a family and strength: both; `seeds`, `images`; `clean`, `accuracy`, with `clean_low`, `clean_high`, `low` and
-        `high`, shares of 1; mean `cost`; and `best`: no other mean is at least as high in both accuracies, and higher in one.
+        `high`, shares of 1; mean `cost`; and `best`: no other mean is as high in both accuracies, and higher in one.
     """
     rows = []
     for (family, strength), group in points[points["eps"] == eps].groupby(["family", "strength"], sort=False):
@@ -77,8 +77,7 @@ def _of_p2(run: dict) -> Iterator[dict]:
     family, strength = _defence(run)
     cost = count_training(run["experiment"], run)
     for eps in run["budgets"]:
-        yield {"family": f"{run['model']}: {family}", "strength": strength, "seed": run["seed"], "images": run["attack_images"],
-               "clean": run["clean_few"], "eps": eps, "accuracy": run[f"worst_{eps}"], "cost": cost}
+        yield _point(run, f"{run['model']}: {family}", strength, eps, run[f"worst_{eps}"], cost)
 
 
 def _defence(run: dict) -> tuple[str, float]:
@@ -103,8 +102,12 @@ def _of_codes(run: dict) -> Iterator[dict]:
         family, strength = _code(run)
         family, cost = f"{run['model']}: {family}, {run['head']}", count_training(run["experiment"], run)
     for eps, accuracy in zip(run["eps"], run["worst"], strict=True):
-        yield {"family": family, "strength": strength, "seed": run["seed"], "images": run["attack_images"],
-               "clean": run["clean_few"], "eps": eps, "accuracy": accuracy, "cost": cost}
+        yield _point(run, family, strength, eps, accuracy, cost)
+
+
+def _point(run: dict, family: str, strength: float, eps: float, accuracy: float, cost: float) -> dict:
+    row = (family, strength, run["seed"], run["attack_images"], run["clean_few"], eps, accuracy, cost)
+    return dict(zip(COLUMNS, row, strict=True))
 
 
 def _code(run: dict) -> tuple[str, float]:
@@ -113,7 +116,7 @@ def _code(run: dict) -> tuple[str, float]:
         return {"code_l1": "flat code, L1", "code_frobenius2": "flat code, L2"}[penalty], run["lam2"]
     if run["lam2"] > 0:
         return f"DBP {run['target']}" + (", L1" if penalty == "loss_gradient_l1" else ""), run["lam2"]
-    for field, none, name in (("lam1", 1.0, "KL weight"), ("weight_decay", 0.0, "weight decay"), ("input_noise", 0.0, "input noise")):
+    for field, none in (("lam1", 1.0), ("weight_decay", 0.0), ("input_noise", 0.0)):
         if run[field] != none:
-            return name, run[field]
+            return "KL weight" if field == "lam1" else field.replace("_", " "), run[field]
     return "plain", 0.0

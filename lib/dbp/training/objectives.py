@@ -98,7 +98,8 @@ def autoencoder_terms(
 ) -> dict[str, Tensor]:
     """The terms of P1 Eq. (10)-(12) for a batch, with one sample of the code an image (Algorithms 1 and 2).
 
-    The third term of Eq. (10) may be another penalty, see `AUTOENCODER_PENALTIES`. When the penalty's turn comes, P1 Eq. (12), is decided in `dbp.training.fit.fit_autoencoder`.
+    The third term of Eq. (10) may be another penalty, see `AUTOENCODER_PENALTIES`. When the penalty's turn comes, P1
+    Eq. (12), is decided in `dbp.training.fit.fit_autoencoder`.
 
     Args:
         model: an autoencoder, see `dbp.models.vae.Autoencoder`.
@@ -121,7 +122,8 @@ def autoencoder_terms(
     loss = model.likelihood(out.logits, target)  # L_rec of P1 Eq. (10)   [B]
     terms = {"reconstruction": loss, "kl": settings.lam1 * kl_divergence(out.mu, out.logvar)}  # Eq. (4), (7)
     if penalised:
-        terms["penalty"] = settings.lam2 * AUTOENCODER_PENALTIES[settings.penalty](loss, out, x, settings.reduction, generator)
+        terms["penalty"] = settings.lam2 * AUTOENCODER_PENALTIES[settings.penalty](
+            loss, out, x, settings.reduction, generator)
     return terms
 
 

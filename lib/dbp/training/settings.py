@@ -75,9 +75,9 @@ class AutoencoderTraining:
             both, as P1 Eq. (10) reads; "detached" the way through the encoder only.
         reduction: of the penalised loss over the pixels, "sum" or "mean".
         start: share of the epochs that pass before the penalty begins; P1 Eq. (12) waits for half of them.
-        penalty: one of `PENALTIES`. That of P1 is "loss_gradient_l2". Of the code,
-            "code_l1" and "code_frobenius2", nothing depends on the target; `lam2` is then in nats per `reduction` of the
-            slopes of the code, which is in standard deviations of its prior, per pixel range (squared slopes for the latter).
+        penalty: one of `PENALTIES`. That of P1 is "loss_gradient_l2". With those of the code, "code_l1" and
+            "code_frobenius2", nothing depends on the target, and `lam2` is in nats per `reduction` of the slopes of the code
+            (of their squares), in standard deviations of the code's prior per pixel range.
         clip: the longest gradient of the parameters, L2 over all of them.
         weight_decay: decoupled (AdamW), a step's share is learning_rate * weight_decay.
         input_noise: standard deviation of the noise on what the encoder sees, in units of the pixel range.
