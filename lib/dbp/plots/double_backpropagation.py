@@ -70,8 +70,8 @@ def fields(
             ax.set(xlabel="$x_1$", aspect="equal")
         np.atleast_1d(axes)[0].set_ylabel("$x_2$")
         unit = float(f"{longest / 2:.1g}")
-        ax.quiverkey(arrows, 0.62, -0.27, unit, f"a slope of {unit:g} a unit", labelpos="E", coordinates="axes",
-                     labelsep=0.08)
+        figure.get_layout_engine().set(rect=(0, 0.07, 1, 0.93))
+        ax.quiverkey(arrows, 0.4, 0.04, unit, f"an arrow for a slope of {unit:g} a unit", labelpos="E", coordinates="figure")
         figure.suptitle(title)
     return Figure(figure, alt)
 
@@ -109,14 +109,16 @@ def first_order(distance: Tensor, output: Tensor, slope: float, norm: float, *, 
 
 def _room(ax, t: np.ndarray, left: np.ndarray) -> None:
     """How much further an output could go before it leaves the cone, on a scale on which its leaving shows."""
-    depth = max(-float(left.min()), 0.02 * float(abs(left).max()))
+    out = np.flatnonzero(left < 0)
+    depth, before = (-float(left.min()), left[: out[-1] + 1].max()) if len(out) else (0.0, float(abs(left).max()))
     ax.axhline(0, color=COLORS["neutral"], linewidth=1)
     ax.plot(t, left, color=COLORS["plain"], linewidth=2)
-    ax.fill_between(t, left, 0, where=left < 0, color=COLORS["wrong"], alpha=0.5, linewidth=0, interpolate=True)
-    ax.set(xlabel="t, the distance each pixel has moved", ylabel="room left\nin the cone", ylim=(-2 * depth, 4 * depth))
-    if (left < 0).any():
-        middle = t[np.flatnonzero(left < 0)].mean()
-        _name(ax, (middle, -depth), "outside", COLORS["wrong"], offset=(14, -8))
+    ax.set(xlabel="t, the distance each pixel has moved", ylabel="room left\nin the cone",
+           ylim=(-max(4 * depth, 0.2 * before), max(1.4 * before, 4 * depth)))
+    if len(out):
+        ax.fill_between(t, *ax.get_ylim(), where=left < 0, color=COLORS["wrong"], alpha=0.25, linewidth=0)
+        ax.annotate("outside", (t[out[-1]], ax.get_ylim()[1]), xytext=(4, -3), textcoords="offset points", va="top",
+                    color=COLORS["wrong"])  # fmt: skip
 
 
 def hidden_cliff(
