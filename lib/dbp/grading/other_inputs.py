@@ -191,7 +191,7 @@ WITHOUT = {
     "choose-price": "an experiment: the check trains a network at the price that was chosen",
     "ex-flat-ends": "any steep function is right, and there is no input to have an answer ready for",
     "which-gradient": "four words, and no input",
-    "choose-lambda": "a search: the check judges the choice by networks from other seeds",
+    "choose-penalty": "a search: the check judges the choice by networks from other seeds",
     "break-it": "a search: the check judges what is found by what it does to the network",
     "break-masked": "a search: the check judges what is found by what it does to the network",
 }
