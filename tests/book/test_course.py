@@ -144,9 +144,9 @@ def test_copy_is_graded_with_nothing_and_with_everything(tmp_path, book):
     copies.write(students.copy(path, book, solve=True), tmp_path / "anna" / f"{path.stem}.ipynb")
     copies.write(read(path), tmp_path / "ben" / f"{path.stem}.ipynb")
     anna, ben = grade(tmp_path, "smoke", 900, copies=COURSE, jobs=2)
-    assert (anna.passed, anna.checks, anna.remark) == (5, 5, "")
-    assert (ben.passed, ben.checks) == (0, 5)
-    assert ben.remark.startswith("first error: NotImplementedError: Exercise 2.1 (One gradient by hand) waits")
+    assert (anna.passed, anna.checks, anna.remark) == (6, 6, "")
+    assert (ben.passed, ben.checks) == (0, 6)
+    assert ben.remark.startswith("first error: NotImplementedError: Exercise 2.1 (The penalty) waits")
 
 
 def test_links_of_a_copy_lead_to_the_other_copies(book):
