@@ -1,8 +1,6 @@
-"""The book is built once, from clean, for all tests of its pages."""
+"""The pages, and what the tests of them read besides."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import guards
 import pytest
@@ -10,15 +8,11 @@ import yaml
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(built):
     """The folder of the HTML pages; warnings are errors."""
-    out = tmp_path_factory.mktemp("book")
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(guards.ROOT), "--path-output", str(out)]
-    done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-2000:]
-    html = out / "_build" / "html"
-    assert (html / "index.html").is_file()
-    return html
+    assert built.status == 0, built.said
+    assert (built.html / "index.html").is_file()
+    return built.html
 
 
 @pytest.fixture(scope="session")

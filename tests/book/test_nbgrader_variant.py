@@ -18,9 +18,14 @@ CHAPTER = next(path for path in CHAPTERS if path.stem.startswith("03"))
 NAMED = dict(ids=lambda path: path.stem)
 
 
+@pytest.fixture(scope="module")
+def book():
+    return students.book()
+
+
 @pytest.mark.parametrize("path", CHAPTERS, **NAMED)
-def test_every_exercise_is_a_solution_and_a_check_with_points(path):
-    nb = nbgrader_variant.variant(path, students.book())
+def test_every_exercise_is_a_solution_and_a_check_with_points(path, book):
+    nb = nbgrader_variant.variant(path, book)
     nbformat.validate(nb)
     marked = [cell for cell in nb.cells if "nbgrader" in cell.metadata]
     asked = exercises.read(path)

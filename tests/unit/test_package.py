@@ -38,6 +38,23 @@ def test_every_room_can_be_reached_by_its_name():
         dbp.recrods  # noqa: B018
 
 
+SLOW = {"mlxtend", "sklearn", "torchvision"}  # each takes a second or more to import; a page rarely needs one
+
+
+def imported_at_once(source: str) -> set[str]:
+    """The packages that a module imports as soon as it is imported itself; what only a type checker reads does not count."""
+    nodes = [node for node in ast.parse(source).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level}
+    return {name.split(".")[0] for name in names}
+
+
+def test_slow_packages_are_imported_by_the_functions_that_use_them():
+    assert imported_at_once("import torch\nfrom sklearn.datasets import x\ndef f():\n    import mlxtend") == {"torch", "sklearn"}
+    assert {path.name: SLOW & imported_at_once(path.read_text(encoding="utf-8")) for path in FILES
+            if SLOW & imported_at_once(path.read_text(encoding="utf-8"))} == {}
+
+
 def unpickling(source: str) -> list[str]:
     """The lines of a source that unpickle, or could."""
     found = []

@@ -5,7 +5,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from sklearn.datasets import make_moons
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -207,6 +206,8 @@ def half_moons(lam: float, draws: int = 8) -> tuple[float, float, float]:
 
 
 def _moons(count: int, seeds: range) -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import make_moons  # takes a second to import, which every page that has checks would pay
+
     drawn = [make_moons(count, noise=0.4, random_state=seed) for seed in seeds]
     return (torch.stack([torch.tensor(points, dtype=torch.float32) for points, _ in drawn]),
             torch.stack([torch.tensor(labels) for _, labels in drawn]))

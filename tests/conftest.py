@@ -1,0 +1,47 @@
+"""What the tests of several folders share: the pages of the book, built once for all of them."""
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Built:
+    """What the builder left and said: the folder of the pages, its exit status, and its words."""
+
+    html: Path
+    status: int
+    said: str
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory) -> Built:
+    """The book, built from clean with warnings as errors: once, however many processes run the tests."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = (shared.parent if os.environ.get("PYTEST_XDIST_WORKER") else shared) / "built"
+    with _alone(shared):
+        last = shared / "said.json"
+        if not last.is_file():
+            command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(ROOT), "--path-output", str(shared)]
+            done = subprocess.run([*command, "-W", "-n", "--keep-going", "--all"], capture_output=True, text=True)
+            last.write_text(json.dumps([done.returncode, done.stderr[-4000:] + done.stdout[-2000:]]), encoding="utf-8")
+        status, said = json.loads(last.read_text(encoding="utf-8"))
+    return Built(shared / "_build" / "html", status, said)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path):
+    """Only one process at a time is inside."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
