@@ -50,7 +50,8 @@ def imported_at_once(source: str) -> set[str]:
 
 
 def test_slow_packages_are_imported_by_the_functions_that_use_them():
-    assert imported_at_once("import torch\nfrom sklearn.datasets import x\ndef f():\n    import mlxtend") == {"torch", "sklearn"}
+    assert imported_at_once("import torch\nfrom sklearn.datasets import x\ndef f():\n    import mlxtend") == {
+        "torch", "sklearn"}
     assert {path.name: SLOW & imported_at_once(path.read_text(encoding="utf-8")) for path in FILES
             if SLOW & imported_at_once(path.read_text(encoding="utf-8"))} == {}
 
