@@ -31,6 +31,8 @@ LISTED = {
 def list_all(name: str, number: int, table: pandas.DataFrame) -> Listing:
     """Every cell of a table, one a line, with its file for those who want to compute with it.
 
+    What was not run under a reading that the scorecard does not count is left out.
+
     Args:
         name, number: of the published table.
         table: of `dbp.tables.beside.compare`.
@@ -39,7 +41,8 @@ def list_all(name: str, number: int, table: pandas.DataFrame) -> Listing:
         ValueError: the table has no results page.
     """
     source(name, number)
-    return Listing(table, LISTED[name, number], f"{name.lower()}_table_{number}", percent=name == "P2" or number > 2)
+    listed = table[table["counted"] | table["ours"].notna()]
+    return Listing(listed, LISTED[name, number], f"{name.lower()}_table_{number}", percent=name == "P2" or number > 2)
 
 
 def arrange(name: str, number: int, table: pandas.DataFrame, on: str | None = None) -> SideBySide:
@@ -91,7 +94,8 @@ def _p2(number: int, table: pandas.DataFrame) -> SideBySide:
 def _attacked(number: int, part: pandas.DataFrame, sides: tuple[str, str], comparable: bool) -> SideBySide:
     """P1 Tables 3 and 4, with what is left under everything beside each budget."""
     part = part[part["literal"].astype(bool)]
-    part = _sorted(part, crafted_on=("MLP", "LeNet", "CvNet"), target=[*TARGETS], measure=("FGSM", "PGD"))
+    part = _sorted(part, crafted_on=("MLP", "LeNet", "CvNet"), model=("MLP", "LeNet", "CvNet", attacks.ENCODER),
+                   target=[*TARGETS], measure=("FGSM", "PGD"))
     part = part.assign(network=part.apply(network, axis=1), under=[_under(row) for row in part.to_dict("records")])
     how = {"names": {"network": "classifier"}, "sides": sides, "comparable": comparable}
     if number == 4:
