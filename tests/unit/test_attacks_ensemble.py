@@ -7,6 +7,7 @@ from torch import nn
 
 from dbp import data
 from dbp.attacks import apgd, fgsm, pgd, square, strongest
+from dbp.attacks.ensemble import withstand
 from dbp.attacks.losses import targeted_dlr
 from dbp.attacks.square import _window
 from dbp.models.classifiers import build_classifier
@@ -183,6 +184,29 @@ def test_a_model_that_computes_in_float64_is_attacked_with_restarts():
         plain, other = (attack(model, x, y, 0.02, steps=5, restarts=3)
                         for model in (Balanced(), lambda images: Balanced()(images).double()))
         assert other.dtype == torch.float32 and torch.equal(right(Balanced(), plain, y), right(Balanced(), other, y))
+
+
+# Budget after budget.
+
+def test_what_has_fallen_at_a_smaller_budget_is_not_attacked_again_and_counts_at_the_larger():
+    x = torch.tensor([[0.52, 0.48], [0.7, 0.3], [0.9, 0.1]])  # class 1 is a - b: lost from 0.02, 0.2 and 0.4 on
+    y, seen = torch.ones(3, dtype=torch.long), []
+
+    def attack(eps):
+        def move(model, x, y):
+            seen.append((eps, len(x)))
+            return x + eps * torch.tensor([-1.0, 1.0])
+
+        return move
+
+    everyone = [torch.ones(3, dtype=torch.bool)] * 3
+    left = withstand(Line(), x, y, (0.05, 0.25, 0.3), everyone, attack)
+    assert [each.tolist() for each in left] == [[False, True, True], [False, False, True], [False, False, True]]
+    assert seen == [(0.05, 3), (0.25, 2), (0.3, 1)]
+    # What another attack has broken stays broken, from its budget on.
+    before = [everyone[0], torch.tensor([True, True, False]), everyone[0]]
+    left = withstand(Line(), x, y, (0.05, 0.1, 0.3), before, attack)
+    assert [each.tolist() for each in left] == [[False, True, True], [False, True, False], [False, False, False]]
 
 
 # As strong as others' own.

@@ -110,5 +110,13 @@ def roots(config: Config) -> list[Callable]:
 
 
 def run(config: Config, *, checkpoint=None, report: Callable[[dict], None] | None = None) -> dict:
-    """Train and measure one configuration: arguments and measures are those of `dbp.experiments.dbp_autoencoders.run`."""
+    """Train and measure one configuration.
+
+    Args:
+        config: everything that determines the result.
+        checkpoint, report: as of `dbp.experiments.dbp_autoencoders.run`.
+
+    Returns:
+        The measures of `dbp.experiments.dbp_autoencoders.run`.
+    """
     return train_and_measure(config, network(config), settings(config), checkpoint=checkpoint, report=report)
