@@ -55,7 +55,7 @@ def test_profile_is_read_from_a_file_and_a_profile_is_itself(written):
     ({"units": ["mean"]}, "no field 'units'; there are models, reductions, outputs"),
     ({"source": "auto"}, "source must be one of full, embedded, but is 'auto'"),
     ({"attack": 3}, "attack must hold named fields, but is 3"),
-    ({"attack": {"attack_images": 0, "pgd_steps": 3, "pgd_restarts": 2, "apgd_steps": 1, "targets": 1, "queries": 1, "eps": [1]}},
+    ({"attack": dict(attack_images=0, pgd_steps=3, pgd_restarts=2, apgd_steps=1, targets=1, queries=1, eps=[1])},
      "attack_images must be at least 1, but is 0"),
     ({"attack": {"pgd_stepz": 3}}, "no field 'pgd_stepz'; .*did you mean 'pgd_steps'"),
     ({"l1_penalty": 3}, "l1_penalty must hold named fields, but is 3"),
