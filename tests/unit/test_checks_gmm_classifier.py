@@ -131,3 +131,39 @@ def test_right_pull_passes():
 def test_wrong_pull_is_told_why(change, words):
     with pytest.raises(AssertionError, match=words):
         checks.pull(lambda *given: pulled(*given, **change))
+
+
+def loss_at(log_p, y, number):
+    return torch.nn.functional.cross_entropy(log_p / number, y).item()
+
+
+def cooled(log_p, y, *, within=0.01, cost=loss_at):
+    tried = [math.exp(within * step) for step in range(round(-3 / within), round(3 / within))]
+    return min(tried, key=lambda number: cost(log_p, y, number))
+
+
+def misjudged(log_p, y, number):
+    """How far it is from being as sure as it is right, on average."""
+    return abs(float((log_p / number).softmax(1).amax(1).mean() - (log_p.argmax(1) == y).double().mean()))
+
+
+def of_its_own_answers(log_p, y, number):
+    return loss_at(log_p, log_p.argmax(1), number)
+
+
+def test_right_temperature_passes():
+    assert "Right" in checks.temperature(cooled)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda log_p, y: 1 / cooled(log_p, y), "divided by the number"),
+    (lambda log_p, y: 1.0, "nothing was changed"),
+    (lambda log_p, y: cooled(log_p, y, cost=misjudged), "as sure as it is right"),
+    (lambda log_p, y: cooled(log_p, y, cost=of_its_own_answers), "end of the range"),
+    (lambda log_p, y: cooled(log_p, y, within=0.19), "two percent"),
+    (lambda log_p, y: 5.0, "expected"),
+    (lambda log_p, y: max(1.0, cooled(log_p, y)), "nothing was changed"),
+])  # fmt: skip
+def test_wrong_temperature_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.temperature(student)

@@ -3,11 +3,11 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dbp.checks.comparing import near, number, row, tensor
 
-__all__ = ["bic_of_mixture", "linear_head", "pull", "recognises", "steepest_slope"]
+__all__ = ["bic_of_mixture", "linear_head", "pull", "recognises", "steepest_slope", "temperature"]
 
 
 def steepest_slope(student) -> str:
@@ -53,6 +53,40 @@ def bic_of_mixture(student) -> str:
         with_numbers(right, log=2.0): "this is AIC, with 2 for each number; BIC takes log n"},
            f"{right:.0f} numbers times log 200, plus 2000")
     return f"Right: {right:.0f} numbers for three components in four latents. With 32 latents they would be 1,682."
+
+
+def temperature(student) -> str:
+    """Exercise "Turn it down": student(log_p, y) -> the number that log densities [N, C] are best divided by.
+
+    Best is the least mean cross-entropy with the labels y, int64 [N]; known to two percent.
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    generator = torch.Generator().manual_seed(0)
+    honest = 3 * torch.randn(600, 4, generator=generator, dtype=torch.float64)
+    y = honest.softmax(1).multinomial(1, generator=generator)[:, 0]
+    far = 50 * torch.rand(600, 1, generator=generator, dtype=torch.float64) - 400  # log densities, not log probabilities
+    tried = torch.linspace(-3, 3, 3001, dtype=torch.float64).exp()
+    for loudness in (7.0, 0.3):
+        log_p = loudness * honest + far
+        losses = torch.stack([nn.functional.cross_entropy(log_p / each, y) for each in tried])
+        sure = torch.stack([(log_p / each).softmax(1).amax(1).mean() for each in tried])
+        right = (log_p.argmax(1) == y).double().mean()
+        best, matched = (float(tried[value.abs().argmin()]) for value in (losses - losses.min(), sure - right))
+        found = float(student(log_p.clone(), y.clone()))
+        if abs(found / best - 1) < 0.02:
+            continue
+        slip = {1 / best: "the log densities are divided by the number, not multiplied",
+                1.0: "nothing was changed; more than 1 makes the answer softer, less makes it louder",
+                matched: "this makes it as sure as it is right on average; asked for is the least cross-entropy"}
+        told = next((text for value, text in slip.items() if abs(found / value - 1) < 0.02), None)
+        if told is None and (found <= float(tried[1]) or found >= float(tried[-2])):
+            told = "this is at the end of the range. Is it the loss that was made small? The accuracy is the same for any number"
+        if told is None and abs(found / best - 1) < 0.3:
+            told = "near; it should be known to two percent"
+        raise AssertionError(f"found {found:.3g}, expected {best:.3g}" + (f": {told}" if told else ""))
+    return "Right: one number, and no answer changes, only how loudly it is given."
 
 
 def recognises(student) -> str:

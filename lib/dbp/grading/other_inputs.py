@@ -110,6 +110,11 @@ def _densities(g: Generator) -> tuple:
     return drawn(400), drawn(60), number(g, 0.1, 0.6)
 
 
+def _loud(g: Generator) -> tuple[Tensor, Tensor]:
+    honest = 3 * normal(g, 400, 5).double()
+    return number(g, 0.5, 9) * honest - 500, honest.softmax(1).multinomial(1, generator=g)[:, 0]
+
+
 def _window(g: Generator) -> tuple[int, int, float, float]:
     left = number(g, 1, 10)
     return count(g, 24, 64), count(g, 4, 14), left, left + number(g, 3, 12)
@@ -168,6 +173,7 @@ INPUTS = {
     "paired-difference": Case(lambda g: (uniform(g, 12), uniform(g, 12))),
     "steepest-slope": Case(lambda g: (number(g, 0.5, 5), number(g, 0.3, 3))),
     "bic-of-mixture": Case(lambda g: (-number(g, 100, 5000), count(g, 50, 5000), count(g, 1, 9), count(g, 2, 32))),
+    "turn-down": Case(_loud, tolerance=0.02),
     "recognises": Case(_densities),
     "linear-head": Case(lambda g: (normal(g, 4, 3).double(), covariance(g, 3, 3)),
                         lambda head: (head[0] - head[0][:1], head[1] - head[1][:1])),  # the same for all classes is free
