@@ -8,6 +8,8 @@ BIN := .venv/bin
 # Two processes of one thread beat one of two; PyTorch would take every core for each of them.
 JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
+# One run for all, in this order: long files first and many short ones last, so that no process waits for another at the end.
+TESTED := notebooks tests/book tests/notebooks tests/browser tests/unit
 
 .DEFAULT_GOAL := help
 .PHONY: help book pdf test smoke execute sync colab students slides nbgrader serve fast-mkl bench clean
@@ -30,8 +32,7 @@ pdf: book .venv/.browser-ready  ## print the whole book into one PDF, _build/dou
 
 test: .venv/.test-ready  ## run everything that .ci/run runs
 	$(BIN)/ruff check lib tests benchmarks book/tools notebooks/*.ipynb
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope tests
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --nbval-lax --nbval-cell-timeout 600 notebooks
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadscope --no-loadscope-reorder --nbval-lax --nbval-cell-timeout 600 $(TESTED)
 
 smoke: .venv/.test-ready  ## run every notebook at the smoke profile from an empty store of records
 	$(BIN)/python -m pytest tests/notebooks --every-notebook
