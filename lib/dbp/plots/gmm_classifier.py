@@ -50,7 +50,7 @@ def steps_and_slopes(
 def em_steps(
     points: Tensor, steps: Mapping[int, tuple[Tensor, Tensor, Tensor, float]], *, title: str, alt: str
 ) -> Figure:
-    """EM on two latents: the components after some iterations, as ellipses of two standard deviations.
+    """EM on two latents: the components after some iterations, as ellipses of two standard deviations, weights below.
 
     Args:
         points: codes, [N, 2].
@@ -68,8 +68,9 @@ def em_steps(
                 angle = math.degrees(math.atan2(vectors[1, 1], vectors[0, 1]))
                 ax.add_patch(Ellipse(mean.tolist(), *4 * np.sqrt(values)[::-1], angle=angle, fill=False, linewidth=1.8,
                                      edgecolor=CLASSES[k % len(CLASSES)]))
-                ax.annotate(f"{float(weight):.0%}", mean.tolist(), ha="center", va="center", fontsize="small",
-                            bbox={"boxstyle": "round,pad=0.1", "color": "white", "alpha": 0.75})
+                ax.annotate(f"{float(weight):.0%}", ((k + 0.5) / len(weights), 0), xycoords="axes fraction", ha="center",
+                            va="top", xytext=(0, -3), textcoords="offset points", fontsize="small", weight="bold",
+                            color=CLASSES[k % len(CLASSES)])
             ax.set_title(f"step {step}\n{density:.2f} nats", fontsize="small", weight="normal")
             ax.set(xticks=[], yticks=[], aspect="equal")
         figure.suptitle(title)
@@ -134,11 +135,11 @@ def scores_by_components(
 
 
 def sharpness_by_latent(spread: Tensor, heads: Mapping[str, Tensor], least: float, *, title: str, alt: str) -> Figure:
-    """How steeply the margin changes along each latent, over how far the codes spread along it; both on a log scale.
+    """How steeply the lead over the second class changes along each latent, over how far the codes spread along it; both on a log scale.
 
     Args:
         spread: standard deviation of the mean codes along each latent, [D].
-        heads: name to the median absolute slope of the margin along each latent, [D], in nats a unit of the code.
+        heads: name to the median absolute slope of the lead along each latent, [D], in nats a unit of the code.
         least: latents with less spread than this are not in use; a line marks it.
         title: the message, as a sentence.
         alt: what is seen.
@@ -149,11 +150,11 @@ def sharpness_by_latent(spread: Tensor, heads: Mapping[str, Tensor], least: floa
         order = spread.argsort()
         for (color, marker), (name, slope) in zip(looks, heads.items(), strict=False):
             ax.plot(spread[order], slope[order], marker, color=color, markersize=5, alpha=0.85)
-            ax.annotate(name, (float(spread[order][0]), float(slope[order][0])), xytext=(0, 9), textcoords="offset points",
+            ax.annotate(name, (float(spread[order][0]), float(slope[order][0])), xytext=(0, 13), textcoords="offset points",
                         color=color, weight="bold")
         ax.set(xscale="log", yscale="log", xlabel="spread of the mean codes along a latent (standard deviation)",
-               ylabel="slope of the margin\n(nats a unit of the code)")
-        ax.margins(y=0.15)
+               ylabel="slope of the lead\n(nats a unit of the code)")
+        ax.margins(y=0.18)
         ax.axvline(least, color=COLORS["neutral"], linestyle="--", linewidth=1)
         for text, shift, side in (("not in use", -5, "right"), ("in use", 5, "left")):
             ax.annotate(text, (least, 0.02), xycoords=("data", "axes fraction"), xytext=(shift, 2),

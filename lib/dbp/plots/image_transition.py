@@ -32,8 +32,8 @@ def pull_over_margin(pulls: Mapping[str, tuple[Sequence[float], Sequence[float]]
                 ax.annotate("exactly zero\nfrom here on", (margins[last], slopes[last]), xytext=(12, 4), color=color,
                             textcoords="offset points", va="center")
             middle = len(margins[above]) // 2
-            ax.annotate(name, (margins[above][middle], slopes[above][middle]), xytext=(10, 10), color=color,
-                        textcoords="offset points")
+            ax.annotate(name, (margins[above][middle], slopes[above][middle]), color=color,
+                        xytext=(10, 10) if slopes[above][0] > slopes[above][-1] else (10, -15), textcoords="offset points")
         ax.set(yscale="log", xlabel="how far the target class is behind (nats)", ylabel="pull at its logit")
         ax.set_xlim(0, max(max(margins) for margins, _ in pulls.values()))
         ax.margins(y=0.12)

@@ -70,7 +70,8 @@ def attackers(found: pandas.DataFrame, *, title: str, alt: str) -> Figure:
             ax.plot((row.low, row.high), (place, place), color=color, linewidth=1.6)
             ax.plot(row.right, place, "o", color=color, markersize=6)
             ax.annotate(f"{row.right:.0f}  {row.kind}", (row.high, place), xytext=(7, 0), textcoords="offset points",
-                        va="center", color=color, fontsize="small")
+                        va="center", color=color, fontsize="small",
+                        bbox={"boxstyle": "square,pad=0.1", "color": "white"})  # over the lines of the grid
         ax.set(xlabel="right after the attack, in %, with 95 % intervals", yticks=range(len(found)),
                yticklabels=found["attack"], ylim=(len(found) - 0.5, -0.5), xlim=(-1, min(found["high"].max() + 22, 120)))
         ax.tick_params(axis="y", length=0)

@@ -150,23 +150,29 @@ def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFram
 
 
 def lay_out(table: pandas.DataFrame, on: str = "MNIST", *, reading: str | None = None) -> Printed:
-    """One printable table of one data set: a row a classifier and attack.
+    """One printable table of one data set, short enough for a chapter; verdicts are on the pages of results.
 
     Args:
         table: one of `compare_tables_3_and_4`.
         on: MNIST, SVHN or colour-digits.
         reading: of what the attack climbs; by default the literal one.
+
+    Returns:
+        Four columns: the `classifier` (in Table 4 what the images were `made on`), whose number it is, and a column an
+        attack, with its eps in the heading. A paper's number stands once, above ours for each reading of the penalty.
     """
     part = table[(table["on"] == on) & (table["literal"] if reading is None else table["reading"] == reading)]
-    rows = []
+    first, rows = "made on" if "crafted_on" in table else "classifier", {}
     for row in part.to_dict("records"):
-        encoder = row["model"] == ENCODER
-        made_on = {"made on": row["crafted_on"]} if "crafted_on" in row else {}
-        rows.append({"classifier": f"Encoder+GMM, {TARGETS[row['target']]}" if encoder else row["model"], **made_on,
-                     "attack": row["measure"], "ε": "–" if pandas.isna(row["eps"]) else f"{row['eps']:g}",
-                     "the paper": format_cell(row["theirs"]), "ours": format_cell(row["ours"]), "verdict": row["verdict"],
-                     "under all attacks": format_cell(row["worst"])})
-    return Printed(pandas.DataFrame(rows))
+        encoder, eps = row["model"] == ENCODER, row["eps"]
+        name = row.get("crafted_on", "encoder and mixtures" if encoder else row["model"])
+        attack = row["measure"] if pandas.isna(eps) else f"{row['measure']}, ε = {eps:g}"
+        theirs = "the paper" if on == row["dataset"] else f"the paper, {row['dataset']}"
+        for whose, found in ((theirs, row["theirs"]), (f"ours, {TARGETS[row['target']]}" if encoder else "ours", row["ours"])):
+            place = rows.setdefault((name, whose), {})
+            if place.get(attack, "–") == "–":
+                place[attack] = format_cell(found)
+    return Printed(pandas.DataFrame([{first: name, "whose": whose} | found for (name, whose), found in rows.items()]))
 
 
 def _runs(frame: pandas.DataFrame) -> list[tuple[dict, dict]]:
