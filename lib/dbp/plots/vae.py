@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.patheffects import withStroke
 from torch import Tensor
 
 from dbp.plots.style import COLORS, Figure, end_labels, show_image, theme
@@ -128,7 +129,8 @@ def neighbours(
             heights, _, _ = ax.hist(part, bins, density=True, color=COLORS[color], alpha=0.4)
             slope = np.flatnonzero(heights > heights.max() / 2)[0 if side == "right" else -1]  # named on its outer side
             ax.annotate(name, (bins[slope + (side == "left")], heights.max() / 2), xytext=(-6 if side == "right" else 6, 0),
-                        textcoords="offset points", color=COLORS[color], ha=side)
+                        textcoords="offset points", color=COLORS[color], ha=side, zorder=3,
+                        path_effects=[withStroke(linewidth=4, foreground="white")])  # fmt: skip
         lines = sorted((distance, name) for name, (_, _, distance) in list(pictures.items())[1:])
         for distance, name in lines:
             side = "left" if (distance, name) == lines[-1] else "right"
