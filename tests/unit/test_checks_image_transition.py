@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from dbp.checks import image_transition as checks
+from dbp.intervals import wilson
 
 
 def parts(logits, target):
@@ -162,3 +163,42 @@ def test_right_sign_test_passes():
 def test_wrong_sign_test_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.sign_test(student)
+
+
+def fair(arrive, etas, *, choose=(0,), judge=(1,)):
+    def of(eta, halves):
+        return torch.cat([arrive(eta, half) for half in halves])
+
+    best = max(etas, key=lambda eta: int(of(eta, choose).sum()))
+    ends = of(best, judge)
+    return best, *wilson(int(ends.sum()), len(ends))
+
+
+def peeking(arrive, etas):
+    for eta in etas:
+        arrive(eta, 1)
+    return fair(arrive, etas)
+
+
+def missing(arrive, etas):
+    return fair(lambda eta, half: ~arrive(eta, half), etas)
+
+
+def test_right_fair_interval_passes():
+    assert "Right" in checks.fair_interval(fair)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda *given: fair(*given, judge=(0,)), "because. it did well there"),
+    (lambda *given: fair(*given, choose=(0, 1), judge=(0, 1)), "used to choose"),
+    (lambda *given: fair(*given, choose=(1,)), "choose on the first"),
+    (missing, "expected 0.1"),
+    (lambda *given: (fair(*given)[0], *(100 * end for end in fair(*given)[1:])), "not percent"),
+    (lambda *given: (fair(*given)[0], *fair(*given)[:0:-1]), "lower end comes first"),
+    (lambda *given: fair(*given)[1:], "three numbers"),
+    (lambda *given: (fair(*given)[0], 0.42, 0.42), "Wilson's interval for 21 of 50"),
+    (peeking, "kept for the one chosen"),
+])  # fmt: skip
+def test_wrong_fair_interval_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.fair_interval(student)

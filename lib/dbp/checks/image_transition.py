@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
+from dbp.intervals import wilson
 
-__all__ = ["arrival", "nearest_of_class", "sign_test", "slope_on_logits", "walk_without_sign"]
+__all__ = ["arrival", "fair_interval", "nearest_of_class", "sign_test", "slope_on_logits", "walk_without_sign"]
 
 
 def slope_on_logits(student) -> str:
@@ -43,6 +44,48 @@ def slope_on_logits(student) -> str:
         if near(wrong, found):
             raise AssertionError(f"found {row(found[0])} for the first image, expected {row(expected[0])}: {slip}")
     raise AssertionError(f"found {row(found[0])} for the first image, expected {row(expected[0])}")
+
+
+def fair_interval(student) -> str:
+    """Exercise "Is it our step?": student(arrive, etas) -> (eta, low, high), chosen on one half, judged on the other.
+
+    `arrive(eta, half)` says which walks of half 0 or 1 end at the target, bool [50].
+
+    Raises:
+        AssertionError: what was found, what was expected, and the likeliest slip.
+    """
+    counts = {0.01: (20, 24), 0.1: (34, 21), 0.3: (25, 27)}  # by luck, the best of the first half is the worst of the second
+    asked = []
+
+    def arrive(eta: float, half: int) -> Tensor:
+        asked.append((eta, half))
+        return torch.arange(50) < counts[eta][half]
+
+    found = student(arrive, list(counts))
+    if not isinstance(found, tuple | list) or len(found) != 3:
+        raise AssertionError(f"found {found!r}, expected three numbers: the step size, and the two ends of the interval")
+    eta, low, high = map(float, found)
+    if eta == 0.3:
+        raise AssertionError("found the step size 0.3, which is the best one on the second half; choose on the first")
+    if eta != 0.1:
+        raise AssertionError(f"found the step size {eta:g}, expected 0.1, with which 34 of the first 50 walks arrive")
+    expected = wilson(21, 50)
+    slips = (
+        (wilson(34, 50), "this is the half by which the step size was chosen. It was chosen *because* it did well there"),
+        (wilson(55, 100), "half of these walks were used to choose; judge on the second half alone"),
+        ([100 * end for end in expected], "shares of 1, please, not percent"),
+        (expected[::-1], "the lower end comes first"),
+        (wilson(50 - 21, 50), "these are the walks that do not arrive"),
+    )
+    for ends, slip in slips:
+        if math.isclose(low, ends[0], abs_tol=1e-6) and math.isclose(high, ends[1], abs_tol=1e-6):
+            raise AssertionError(f"found [{low:.2f}, {high:.2f}], expected [{expected[0]:.2f}, {expected[1]:.2f}]: {slip}")
+    if not (math.isclose(low, expected[0], abs_tol=1e-6) and math.isclose(high, expected[1], abs_tol=1e-6)):
+        raise AssertionError(f"found [{low:.2f}, {high:.2f}], expected [{expected[0]:.2f}, {expected[1]:.2f}], Wilson's"
+                             " interval for 21 of 50")
+    if {eta for eta, half in asked if half == 1} != {0.1}:
+        raise AssertionError("the second half was looked at with other step sizes, too; it is to be kept for the one chosen")
+    return "Right: chosen on one half, judged on the other. 34 of 50 were luck in part; 21 of 50 is what is left of it."
 
 
 def arrival(student) -> str:

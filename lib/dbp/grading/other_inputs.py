@@ -115,6 +115,12 @@ def _loud(g: Generator) -> tuple[Tensor, Tensor]:
     return number(g, 0.5, 9) * honest - 500, honest.softmax(1).multinomial(1, generator=g)[:, 0]
 
 
+def _steps(g: Generator) -> tuple:
+    level = torch.tensor([0.2, 0.5, 0.8])[torch.randperm(3, generator=g)]
+    ends = {eta: uniform(g, 2, 50) < share for eta, share in zip((0.02, 0.05, 0.2), level, strict=True)}
+    return lambda eta, half: ends[eta][half], [*ends]
+
+
 def _window(g: Generator) -> tuple[int, int, float, float]:
     left = number(g, 1, 10)
     return count(g, 24, 64), count(g, 4, 14), left, left + number(g, 3, 12)
@@ -180,6 +186,7 @@ INPUTS = {
     "mixture-pull": Case(lambda g: (normal(g, 3).double(), normal(g, 4, 3).double(), covariance(g, 4, 3, 3),
                                     normal(g, 4).double().softmax(0))),
     "slope-on-logits": Case(lambda g: (3 * normal(g, 5, 4).double(), labels(g, 5, 4))),
+    "fair-step": Case(_steps),
     "arrival": Case(lambda g: (uniform(g, 9, 12) > 0.85, uniform(g, 9, 12).cumsum(0))),
     "walk-without-sign": Case(lambda g: (classifier(g), uniform(g, 4, 1, 2, 3), labels(g, 4, 4), count(g, 2, 6),
                                          number(g, 0.05, 0.2))),
