@@ -45,6 +45,7 @@ METHODS = {
     "gp predicted labels": _FOOTNOTE | dict(labels="predicted"),
     # What a reader will compare with.
     "nothing": _NO_PENALTY | dict(attack="none"),
+    "nothing, no smoothing": _NO_PENALTY | dict(attack="none", label_smoothing=0.0),  # does label smoothing hide slopes?
     "gp alone": _FOOTNOTE | dict(attack="none", points="clean"),  # is it the penalty that makes one step and many agree?
     "jacobian": dict(attack="none", lam=25.0, penalty="one_row", outputs="logits", reduction="mean", points="clean"),
     "loss gradient": dict(
