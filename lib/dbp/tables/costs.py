@@ -12,7 +12,7 @@ from dbp import experiments
 from dbp.experiments import dbp_autoencoders
 from dbp.training import autoencoder_terms
 
-BATCH = 2  # every operation that counts is one for each image
+BATCH = 1  # every operation that counts is one for each image
 
 
 def count_step(experiment: str, config) -> float:

@@ -25,16 +25,16 @@ def compare_scales(profile="laptop", goal="paper", *, store=None) -> pandas.Data
 
     Returns:
         A row an experiment, data set and model: `table`; `dataset`; `model`; `runs` on record and `runs_goal`; most `epochs`
-        and `epochs_goal` of one training; `core_hours` that the records took; `share`, operations on record over those of
+        and `epochs_goal` of one training; `core_hours` that the records tell of; `share`, operations on record over those of
         the goal; `hours_goal`, core-hours of the goal at the best rate on record (short trainings spend much of their time
-        on other things), NaN without records; and `hours_gpu` at `GPU_RATE`.
+        on other things), NaN if all were resumed; and `hours_gpu` at `GPU_RATE`. What was never run is left out.
     """
     rows = []
     for name, table in TRAININGS.items():
         module = experiments.get(name)
-        done, wanted = _done(module, profile, store), _wanted(module, goal)
-        for (dataset, model), there in wanted.items():
-            here = done.get((dataset, model), EMPTY)
+        done = _done(module, profile, store)
+        for (dataset, model), there in _wanted(module, goal, done).items():
+            here = done[dataset, model]
             rate = here["rate"] or float("nan")
             rows.append({
                 "table": table, "dataset": dataset, "model": model, "runs": here["runs"], "runs_goal": there["runs"],
@@ -44,11 +44,12 @@ def compare_scales(profile="laptop", goal="paper", *, store=None) -> pandas.Data
     return pandas.DataFrame(rows)
 
 
-def _wanted(module: ModuleType, goal) -> dict[tuple[str, str], dict]:
+def _wanted(module: ModuleType, goal, done: dict) -> dict[tuple[str, str], dict]:
     found: dict = {}
     for config in module.plan(profiles.load(goal)):
-        epochs = STOPS_AT.get(module.NAME, config.max_epochs)
-        _add(found, config.dataset, config.model, epochs, count_training(module.NAME, vars(config) | {"epochs": epochs}))
+        if (config.dataset, config.model) in done:
+            epochs = STOPS_AT.get(module.NAME, config.max_epochs)
+            _add(found, config.dataset, config.model, epochs, count_training(module.NAME, vars(config) | {"epochs": epochs}))
     return found
 
 
@@ -56,14 +57,16 @@ def _done(module: ModuleType, profile, store) -> dict[tuple[str, str], dict]:
     found: dict = {}
     for run in runs.load(module, profile, store=store).to_dict("records"):
         epochs = run.get("epochs", run["max_epochs"])
-        _add(found, run["dataset"], run["model"], epochs, count_training(module.NAME, run), run["cpu_seconds"])
+        timed = run.get("resumed") is not True  # one that was resumed knows the time of its last part only
+        operations = count_training(module.NAME, run)
+        _add(found, run["dataset"], run["model"], epochs, operations, run["cpu_seconds"], operations if timed else 0.0)
     return found
 
 
-def _add(found: dict, dataset: str, model: str, epochs: int, operations: float, seconds: float = 0.0) -> None:
+def _add(found: dict, dataset: str, model: str, epochs: int, operations: float, seconds=0.0, timed=0.0) -> None:
     part = found.setdefault((dataset, model), dict(EMPTY))
     part["runs"] += 1
     part["epochs"] = max(part["epochs"], epochs)
     part["operations"] += operations
     part["seconds"] += seconds
-    part["rate"] = max(part["rate"], operations / seconds if seconds else 0.0)
+    part["rate"] = max(part["rate"], timed / seconds if seconds else 0.0)
