@@ -88,7 +88,7 @@ def test_every_heading_but_the_references_is_a_column_of_slides(text, chapter):
 def test_every_picture_of_the_chapter_is_on_a_slide_with_its_alt_text(text, chapter):
     shown = [alt for cell in chapter.cells if cell.cell_type == "code" for output in cell.outputs
              for alt in re.findall(r'<img alt="([^"]*)"', output.get("data", {}).get("text/html", ""))]
-    assert len(shown) > 4 and Deck(text).pictures == [alt.replace("&#x27;", "'") for alt in shown]
+    assert shown and Deck(text).pictures == [alt.replace("&#x27;", "'") for alt in shown]
 
 
 def test_no_solution_and_no_open_code_is_on_a_slide(text):
@@ -97,7 +97,7 @@ def test_no_solution_and_no_open_code_is_on_a_slide(text):
     assert "<pre" in text and "highlight" not in re.sub(r"<style.*?</style>|<details>.*?</details>", "", text, flags=re.S)
 
 
-def test_a_deck_in_a_browser_asks_nothing_of_others_and_nothing_is_cut_off(folder):
+def test_a_deck_in_a_browser_asks_nothing_of_others_and_nothing_is_cut_off(folder, text):
     """Formulas, pictures and tables of every slide end within it, and no slide had to be made smaller by half."""
     if chromium.missing():
         pytest.skip(chromium.missing())
@@ -113,7 +113,7 @@ def test_a_deck_in_a_browser_asks_nothing_of_others_and_nothing_is_cut_off(folde
         assert wrong == [] and [url for url in asked if not url.startswith((home, "data:"))] == []
         assert page.locator(".slides mjx-container svg").count() > 10
         sizes = page.evaluate(SIZES)
-        assert len(sizes) > 20
+        assert len(sizes) == Deck(text).slides
         assert [size for size in sizes if size[0] > slides.HEIGHT + 2 or size[1] < 0.6 or size[2] > 2] == []
 
 
