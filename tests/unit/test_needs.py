@@ -155,12 +155,13 @@ def test_a_run_that_trains_nothing_cannot_be_built_on(store, toy, profile, monke
 # The real pair: worst cases on top of P2's trainings.
 
 SIZES = dict(source="embedded", train_size=128, validation_size=20, test_size=20, max_epochs=1)
+ATTACK = dict(budgets=(0.1, 0.3), attack_images=10, pgd_steps=2, pgd_restarts=1, apgd_steps=2, targets=1, queries=2)
 
 
 @pytest.fixture(scope="module")
 def pair():
     network = l1_penalty.Config("C", 0.0, "none", "none", "none", 0, **SIZES)
-    return worst_case.Config("l1_penalty", network, None, attack_images=10, pgd_steps=2, pgd_restarts=1)
+    return worst_case.Config("l1_penalty", network, None, **ATTACK)
 
 
 def test_an_attack_s_line_makes_worst_cases_stale_alone(store, pair, monkeypatch):
@@ -183,7 +184,7 @@ def test_worst_cases_of_adversarial_training_build_on_an_undefended_network_too(
                   reduction="none", points="none", label_smoothing=0.1, seed=0, dataset="mnist", **SIZES)
     network = l1_adversarial_training.Config(**fields)
     undefended = l1_adversarial_training.undefended(network, 1)
-    config = worst_case.Config("l1_adversarial_training", network, undefended, 10, 2, 1)
+    config = worst_case.Config("l1_adversarial_training", network, undefended, **ATTACK)
     record = make(worst_case, config, store)
     assert [need.key for need in record.needs] == [planned(l1_adversarial_training, c).key for c in (network, undefended)]
     checks = [row["check"] for row in record.measures["diagnostics"]]

@@ -93,18 +93,30 @@ def functions_of(experiment: ModuleType, config) -> dict[str, str]:
     return code_of(experiment.run, *experiment.roots(config))
 
 
-def planned(experiment: ModuleType, config) -> Record:
+def planned(experiment: ModuleType, config, digests: dict | None = None) -> Record:
     """The record that a run of this configuration will have, without measures: its key is known beforehand.
 
     Only where the data are `NOT_ON_DISK` is it not: then no record is found, and none is written under this key.
+
+    Args:
+        experiment: its module.
+        config: of the run.
+        digests: what is already known of the code, by the functions that it starts at, and to which this is added; for as
+            long as nobody changes a function, since reading the code takes most of the time.
     """
+    digests, reached = {} if digests is None else digests, (experiment.run, *experiment.roots(config))
+    if reached not in digests:
+        digests[reached] = digest_of(functions_of(experiment, config))
+    return _identified(experiment, config, digests[reached])
+
+
+def _identified(experiment: ModuleType, config, code: str) -> Record:
     try:
         fingerprint = data.known_fingerprint(config.dataset, config.source)
     except FileNotFoundError:  # a plan can still be shown; `dbp.runs.ensure` downloads first
         fingerprint = NOT_ON_DISK
     upstream = needs_of(experiment, config)
-    needs = tuple(Need(module.NAME, planned(module, settings).key, None) for module, settings in upstream)
-    code = digest_of(functions_of(experiment, config))
+    needs = tuple(Need(module.NAME, _identified(module, settings, "").key, None) for module, settings in upstream)
     return Record(experiment.NAME, json.loads(canonical(own_fields(config))), fingerprint, needs, code, {}, {})
 
 

@@ -48,12 +48,14 @@ def survey(
     Raises:
         ValueError: no such experiment or profile, a field in `only` that is not there, or values that no planned run has.
     """
-    module, store, seen = module_of(experiment), store or Store(), {}
+    module, store, seen, digests = module_of(experiment), store or Store(), {}, {}
     configs = select(module, module.plan(profiles.load(profile)), only or {})
-    return [state_of(module, config, store, seen) for config in configs]
+    return [state_of(module, config, store, seen, digests) for config in configs]
 
 
-def state_of(module: ModuleType, config, store: Store, seen: dict[str, State] | None = None) -> State:
+def state_of(
+    module: ModuleType, config, store: Store, seen: dict[str, State] | None = None, digests: dict | None = None
+) -> State:
     """Where one run stands.
 
     Args:
@@ -61,10 +63,11 @@ def state_of(module: ModuleType, config, store: Store, seen: dict[str, State] | 
         config: of the run.
         store: of records.
         seen: states by key that are known already, and to which this one is added.
+        digests: as of `dbp.runs.records.planned`.
     """
-    plan, seen = planned(module, config), {} if seen is None else seen
+    plan, seen = planned(module, config, digests), {} if seen is None else seen
     if plan.key not in seen:
-        upstream = [state_of(*need, store, seen) for need in needs_of(module, config)]
+        upstream = [state_of(*need, store, seen, digests) for need in needs_of(module, config)]
         found = store.read(plan.experiment, plan.key)
         reason = _why_stale(found, plan, upstream, module, config, store) if found else ""
         current = found if found and not reason else None
