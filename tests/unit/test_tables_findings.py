@@ -28,6 +28,8 @@ def test_differences_are_seed_by_seed():
     found = findings.difference(one, other.iloc[::-1], "value")  # the order of rows does not matter
     assert (found.value, found.low, found.high) == pytest.approx((40, *student([40, 39, 41])))
     assert str(found).startswith("40 points [")
+    close = findings.Finding(-0.04, -0.6, 0.52, 3, "points")
+    assert str(close) == "0.0 points [-0.6, 0.5]" and str(findings.Finding(-0.2, -9, 9, 3, "%")) == "0 % [-9, 9]"
     area = findings.difference(one, other.rename(columns={"value": "other"}), "value", "other", scale=1, unit="")
     assert str(area).startswith("0.40 [")
     alone = findings.difference(one, other.iloc[:2], "value")

@@ -91,6 +91,7 @@ def test_every_network_is_named_by_its_defence(frames):
     cost = run["epochs"] * 256 * costs.count_step("l1_penalty", PENALISED)
     assert rows.cost["C: Jacobian of the logits, mean", 0.1] == cost
     assert rows.accuracy["mlp: no defence", 0.005] == frames["gmm_classifier"].iloc[1]["worst"][0]
+    assert rows.clean["mlp: no defence", 0.1] == frames["gmm_classifier"].iloc[1]["clean"]
 
 
 def test_other_data_sets_are_left_out(frames):
@@ -115,7 +116,8 @@ def test_defences_of_p2(changes, name):
 
 def points(*rows):
     names = ["family", "strength", "seed", "clean", "accuracy"]
-    return pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows]).assign(eps=0.1, images=1000, cost=1.0)
+    return pd.DataFrame([dict(zip(names, row, strict=True)) for row in rows]).assign(
+        eps=0.1, images=1000, test_images=10_000, cost=1.0)
 
 
 def test_best_are_those_that_no_other_beats():
@@ -134,3 +136,4 @@ def test_interval_adds_the_variance_over_seeds_to_that_over_images():
     assert high - 0.8 > student(shares)[1] - 0.8 and frontier.interval([1.0, 1.0], 10)[1] == 1.0
     row = frontier.summarise(points(*[("a", 1, seed, 0.99, share) for seed, share in enumerate(shares)]), 0.1).iloc[0]
     assert (row.seeds, row.accuracy) == (3, pytest.approx(0.8)) and (row.low, row.high) == pytest.approx((low, high))
+    assert (row.clean_low, row.clean_high) == pytest.approx(wilson(9900, 10_000))  # of all test images; no spread here

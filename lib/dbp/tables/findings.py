@@ -29,7 +29,9 @@ class Finding:
 
     def __str__(self) -> str:
         if self.unit in ("%", "points"):
-            return f"{self.value:.0f} {self.unit} [{self.low:.0f}, {self.high:.0f}]"
+            decimals = 1 if self.high - self.low < 3 else 0
+            value, low, high = (f"{round(end, decimals) + 0.0:.{decimals}f}" for end in (self.value, self.low, self.high))
+            return f"{value} {self.unit} [{low}, {high}]"  # + 0.0 turns -0 into 0
         digits = "{:.2g} [{:.2g}, {:.2g}]" if self.unit == "factor" else "{:.2f} [{:.2f}, {:.2f}]"
         return digits.format(self.value, self.low, self.high)
 

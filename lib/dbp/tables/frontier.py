@@ -10,7 +10,7 @@ from dbp.intervals import student, wilson
 from dbp.tables.costs import count_training
 
 PLAIN = "no defence"
-COLUMNS = ["family", "strength", "seed", "images", "clean", "eps", "accuracy", "cost"]
+COLUMNS = ["family", "strength", "seed", "images", "eps", "accuracy", "test_images", "clean", "cost"]
 
 
 def collect(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
@@ -22,8 +22,8 @@ def collect(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
 
     Returns:
         A row a network and budget: `family`, the defence; `strength` within it, lambda or the budget that was trained with,
-        0 where there is none; `seed`; test `images`; accuracies `clean` and under all attacks `accuracy`, shares of 1;
-        `eps`, L-infinity, in units of the pixel range; and `cost`, the operations of the training (of the heads, whose
+        0 where there is none; `seed`; `eps`, L-infinity, in units of the pixel range, and `accuracy` under all attacks at it,
+        on the `images` that were attacked; `clean` accuracy on all `test_images`, both shares of 1; and `cost`, the operations of the training (of the heads, whose
         fitting is not counted, those of the encoder).
     """
     rows: list[dict] = []
@@ -50,11 +50,11 @@ def summarise(points: pandas.DataFrame, eps: float) -> pandas.DataFrame:
     """
     rows = []
     for (family, strength), group in points[points["eps"] == eps].groupby(["family", "strength"], sort=False):
-        images = int(group["images"].min())
-        row = {"family": family, "strength": strength, "seeds": len(group), "images": images, "cost": group["cost"].mean()}
-        for name, low, high in (("clean", "clean_low", "clean_high"), ("accuracy", "low", "high")):
+        row = {"family": family, "strength": strength, "seeds": len(group), "images": int(group["images"].min()),
+               "cost": group["cost"].mean()}
+        for name, low, high, of in (("clean", "clean_low", "clean_high", "test_images"), ("accuracy", "low", "high", "images")):
             row[name] = fmean(group[name])
-            row[low], row[high] = interval(list(group[name]), images)
+            row[low], row[high] = interval(list(group[name]), int(group[of].min()))
         rows.append(row)
     table = pandas.DataFrame(rows)
     return table.assign(best=[not any(_beats(other, row) for other in rows) for row in rows])
@@ -106,7 +106,7 @@ def _of_codes(run: dict) -> Iterator[dict]:
 
 
 def _point(run: dict, family: str, strength: float, eps: float, accuracy: float, cost: float) -> dict:
-    row = (family, strength, run["seed"], run["attack_images"], run["clean_few"], eps, accuracy, cost)
+    row = (family, strength, run["seed"], run["attack_images"], eps, accuracy, run["test_size"], run["clean"], cost)
     return dict(zip(COLUMNS, row, strict=True))
 
 
