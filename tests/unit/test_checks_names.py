@@ -10,7 +10,7 @@ import pytest
 from dbp import checks, plots
 
 SHARED = {"comparing", "style"}
-OF_MANY_PAGES = {"diagrams", "results"}  # drawings of networks; the results pages share one file of figures
+OF_MANY_PAGES = {"diagrams", "results", "worst_case"}  # drawings of networks; what the results pages share, and others
 TEACHERS = {"self_test"}  # of the teachers' page
 NOTEBOOKS = (Path(__file__).parents[2] / "notebooks").glob("[0-9][0-9]_*.md")
 CHAPTERS = {path.stem.split("_", 1)[1] for path in NOTEBOOKS if path.name < "80"}

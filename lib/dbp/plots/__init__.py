@@ -14,7 +14,6 @@ from dbp.plots.dbp_autoencoder import *
 from dbp.plots.diagrams import *
 from dbp.plots.double_backpropagation import *
 from dbp.plots.draw import *
-from dbp.plots.flat_codes import *
 from dbp.plots.gmm_classifier import *
 from dbp.plots.image_transition import *
 from dbp.plots.l1_penalty import *
@@ -22,5 +21,6 @@ from dbp.plots.results import *
 from dbp.plots.style import *
 from dbp.plots.vae import *
 from dbp.plots.white_and_black_box import *
+from dbp.plots.worst_case import *
 
 __all__ = [name for name, value in dict(globals()).items() if not name.startswith("_") and not inspect.ismodule(value)]

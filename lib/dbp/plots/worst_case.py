@@ -1,4 +1,4 @@
-"""What does robustness cost? The figures of chapter "Flat codes": clean accuracy against accuracy in the worst case."""
+"""What is left of whom? What each attack adds to the ones before, and clean accuracy against that in the worst case."""
 
 from collections.abc import Mapping
 

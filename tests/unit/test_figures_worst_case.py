@@ -3,7 +3,7 @@
 import pandas
 import pytest
 
-from dbp.plots import flat_codes as figures
+from dbp.plots import worst_case as figures
 
 WORDS = dict(title="A sentence", alt="What is seen, in a few words")
 
