@@ -82,7 +82,8 @@ def temperature(student) -> str:
                 matched: "this makes it as sure as it is right on average; asked for is the least cross-entropy"}
         told = next((text for value, text in slip.items() if abs(found / value - 1) < 0.02), None)
         if told is None and (found <= float(tried[1]) or found >= float(tried[-2])):
-            told = "this is at the end of the range. Is it the loss that was made small? The accuracy is the same for any number"
+            told = ("this is at the end of the range. Is it the loss that was made small?"
+                    " The accuracy is the same for any number")
         if told is None and abs(found / best - 1) < 0.3:
             told = "near; it should be known to two percent"
         raise AssertionError(f"found {found:.3g}, expected {best:.3g}" + (f": {told}" if told else ""))

@@ -135,7 +135,9 @@ def scores_by_components(
 
 
 def sharpness_by_latent(spread: Tensor, heads: Mapping[str, Tensor], least: float, *, title: str, alt: str) -> Figure:
-    """How steeply the lead over the second class changes along each latent, over how far the codes spread along it; both on a log scale.
+    """How steeply the lead over the second class changes along each latent, over how far the codes spread along it.
+
+    Both on a logarithmic scale.
 
     Args:
         spread: standard deviation of the mean codes along each latent, [D].

@@ -168,7 +168,8 @@ def lay_out(table: pandas.DataFrame, on: str = "MNIST", *, reading: str | None =
         name = row.get("crafted_on", "encoder and mixtures" if encoder else row["model"])
         attack = row["measure"] if pandas.isna(eps) else f"{row['measure']}, ε = {eps:g}"
         theirs = "the paper" if on == row["dataset"] else f"the paper, {row['dataset']}"
-        for whose, found in ((theirs, row["theirs"]), (f"ours, {TARGETS[row['target']]}" if encoder else "ours", row["ours"])):
+        for whose, found in (
+                (theirs, row["theirs"]), (f"ours, {TARGETS[row['target']]}" if encoder else "ours", row["ours"])):
             place = rows.setdefault((name, whose), {})
             if place.get(attack, "–") == "–":
                 place[attack] = format_cell(found)

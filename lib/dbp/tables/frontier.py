@@ -22,9 +22,9 @@ def collect(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
 
     Returns:
         A row a network and budget: `family`, the defence; `strength` within it, lambda or the budget that was trained with,
-        0 where there is none; `seed`; `eps`, L-infinity, in units of the pixel range, and `accuracy` under all attacks at it,
-        on the `images` that were attacked; `clean` accuracy on all `test_images`, both shares of 1; and `cost`, the operations of the training (of the heads, whose
-        fitting is not counted, those of the encoder).
+        0 where there is none; `seed`; `eps`, L-infinity, in units of the pixel range, and `accuracy` under all attacks,
+        on the `images` that were attacked; `clean` accuracy on all `test_images`, both shares of 1; and `cost`, the operations
+        of the training (of the heads, whose fitting is not counted, those of the encoder).
     """
     rows: list[dict] = []
     for experiment, frame in frames.items():
@@ -52,7 +52,8 @@ def summarise(points: pandas.DataFrame, eps: float) -> pandas.DataFrame:
     for (family, strength), group in points[points["eps"] == eps].groupby(["family", "strength"], sort=False):
         row = {"family": family, "strength": strength, "seeds": len(group), "images": int(group["images"].min()),
                "cost": group["cost"].mean()}
-        for name, low, high, of in (("clean", "clean_low", "clean_high", "test_images"), ("accuracy", "low", "high", "images")):
+        for name, low, high, of in (
+                ("clean", "clean_low", "clean_high", "test_images"), ("accuracy", "low", "high", "images")):
             row[name] = fmean(group[name])
             row[low], row[high] = interval(list(group[name]), int(group[of].min()))
         rows.append(row)
