@@ -6,6 +6,8 @@ from scipy.special import stdtrit
 from torch.nn import functional as F
 
 from dbp import checks
+from dbp.grading.elsewhere import agrees_elsewhere
+from dbp.intervals import student as student_interval
 
 
 def batch(sign=1, clip=True, detach=True, swap=False, relabel=False):
@@ -90,3 +92,54 @@ def test_right_interval_passes():
 def test_wrong_interval_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.paired_gain(student)
+
+
+def mean(values):
+    return sum(values) / len(values)
+
+
+def factor_of_three(values, factor=4.30):
+    spread = float(torch.tensor(values).double().std())
+    return mean(values) - factor * spread / len(values) ** 0.5
+
+
+def chooser(lower=lambda clean: student_interval(clean)[0], pays=lambda cost, most: cost <= most, best=None, none=None):
+    best = best or (lambda each: mean(each["worst"]))
+
+    def student(defences, least_clean, most_cost):
+        allowed = [each for each in defences if lower(each["clean"]) >= least_clean and pays(each["cost"], most_cost)]
+        if none == "raise":
+            return max(allowed, key=best)["name"]
+        return max(allowed, key=best)["name"] if allowed else none
+
+    return student
+
+
+def test_right_choice_passes():
+    assert checks.choose_defence(chooser()).startswith("Right")
+
+
+@pytest.mark.parametrize("student, words", [
+    (chooser(lower=mean), "chose 'birch', expected 'beech': its mean is 98.0"),
+    (chooser(lower=lambda clean: 100), "chose 'elder', expected 'beech': its clean accuracy is 95.2"),
+    (chooser(lower=min), "the least of three seeds"),
+    (chooser(lower=lambda clean: factor_of_three(clean, 1.96)), "4.30, not 1.96"),
+    (chooser(lower=factor_of_three), "it depends on the number of seeds"),
+    (chooser(pays=lambda cost, most: True), "it costs 14"),
+    (chooser(pays=lambda cost, most: cost < most), "that is allowed"),
+    (chooser(best=lambda each: max(each["worst"])), "which seed you will get"),
+    (chooser(best=lambda each: mean(each["clean"])), "best clean accuracy"),
+    (chooser(none="raise"), "return None"),
+    (lambda defences, least, most: chooser()(defences, least, most) or "oak", "take the one that comes nearest"),
+    (lambda defences, least, most: defences[0], "return its name"),
+    (lambda defences, least, most: None, "10 is not more than 10"),
+])
+def test_wrong_choice_is_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.choose_defence(student)
+
+
+@pytest.mark.parametrize("student", [chooser(lower=mean), chooser(pays=lambda cost, most: True)])
+def test_wrong_choices_are_noticed_on_other_defences_too(student):
+    with pytest.raises(AssertionError, match="on other inputs"):
+        agrees_elsewhere("choose-defence", student, chooser())

@@ -1,9 +1,14 @@
 """Each check of chapter 03 passes the solution and tells a plausible wrong answer what it did."""
 
+import functools
+from functools import partial
+
 import pytest
+import torch
 from torch.nn import functional as F
 
 from dbp import checks
+from dbp.attacks import apgd, diagnostics, fgsm, pgd, random_noise, square
 from dbp.penalties import jacobian_l1
 
 
@@ -71,3 +76,96 @@ def test_right_unit_passes():
 def test_wrong_unit_is_told_why(student, words):
     with pytest.raises(AssertionError, match=words):
         checks.same_penalty(student)
+
+
+def share(model, x, y):
+    return float((model(x).argmax(1) == y).float().mean())
+
+
+STEPS = partial(pgd, steps=20)
+OTHER_LOSS = partial(apgd, steps=20, loss="dlr", targets=3)
+NO_SLOPE = partial(square, queries=300)
+
+
+@functools.cache  # the check asks all students about the same networks and images
+def left(attack, model, eps):
+    x, y = next(given[1:3] for given in SEEN if given[0] is model)
+    return share(model, attack(model, x, y, eps), y)
+
+
+SEEN = []
+
+
+def doubts(*others, trusted=STEPS, least=0.2, eps=None):
+    """Whether one of the others leaves less than the trusted attack, by more than `least`."""
+    def student(model, x, y, given):
+        SEEN.append((model, x, y))
+        found = [left(attack, model, eps or given) for attack in (trusted, *others)]
+        return found[0] - min(found) > least
+
+    return student
+
+
+def falls(least, most):
+    """Whether an accuracy under PGD lies between two others: clean images against attacked ones."""
+    def student(model, x, y, eps):
+        SEEN.append((model, x, y))
+        return least <= left(STEPS, model, eps) <= most
+
+    return student
+
+
+def no_slope(model, x, y, eps):
+    x = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(F.cross_entropy(model(x), y), x)
+    return bool((gradient.flatten(1) == 0).all(1).float().mean() > 0.5)
+
+
+def by_diagnostics(model, x, y, eps):
+    return diagnostics(model, x, y, eps=eps, eps_grid=(), queries=300)["suspicious"].any()
+
+
+@pytest.mark.parametrize("student", [
+    doubts(OTHER_LOSS, NO_SLOPE), doubts(OTHER_LOSS, NO_SLOPE, least=0.1), doubts(OTHER_LOSS, NO_SLOPE, least=0.35),
+    doubts(partial(pgd, steps=40, loss="margin"), partial(square, queries=1000)), by_diagnostics,
+    lambda *given: torch.tensor(doubts(OTHER_LOSS, NO_SLOPE)(*given)),
+])
+def test_right_doubts_pass(student):
+    assert "Right" in checks.masked_gradient(student)
+
+
+@pytest.mark.parametrize("student, words", [
+    (lambda model, x, y, eps: True, "a small network, .* You answered True for all seven"),
+    (lambda model, x, y, eps: False, "logits times 1000, .* You answered False for all seven"),
+    (falls(0.6, 1), "trained for longer, .* with each other, not with the clean images"),
+    (falls(0.95, 1), "logits times 30, .* PGD breaks a part of it"),
+    (falls(0, 0.5), "a small network, .* Compare attacks with each other"),
+    (doubts(STEPS, trusted=fgsm, least=0.03), "small network"),
+    (doubts(partial(pgd, steps=100, restarts=2)), "FGSM and PGD both follow .* False for all seven"),
+    (doubts(STEPS, trusted=fgsm), "FGSM and PGD both follow .* False for all seven"),
+    (doubts(fgsm), "FGSM and PGD both follow"),
+    (doubts(OTHER_LOSS), "rounded to five levels, .* There is no slope anywhere"),
+    (doubts(OTHER_LOSS, NO_SLOPE, least=0), "a small network, .* let a few images more or less pass"),
+    (doubts(partial(random_noise, draws=10), least=0.15), "ask an attack with a loss of another kind"),
+    (no_slope, "behind a ripple, .* need not make slopes zero"),
+    (doubts(OTHER_LOSS, NO_SLOPE, eps=0.01), "ask an attack with a loss of another kind"),
+    (lambda model, x, y, eps: None, "expected True or False"),
+    (lambda model, x, y, eps: 0.4, "found 0.4, expected True or False"),
+])
+def test_wrong_doubts_are_told_why(student, words):
+    with pytest.raises(AssertionError, match=words):
+        checks.masked_gradient(student)
+
+
+def test_message_says_what_four_attacks_leave():
+    with pytest.raises(AssertionError, match=r"are left: \d+% by FGSM, \d+% by PGD, \d+% by Auto-PGD .*, \d+% by Square"):
+        checks.masked_gradient(lambda model, x, y, eps: True)
+
+
+def test_networks_to_practise_on_are_an_honest_one_and_the_same_one_masked():
+    pair = checks.honest_and_masked()
+    assert list(pair) == ["honest", "masked"]
+    for name, (model, x, y, eps) in pair.items():
+        assert share(model, x, y) == 1 and len(x) == 40
+        assert doubts(OTHER_LOSS, NO_SLOPE)(model, x, y, eps) == (name == "masked")
+    assert torch.equal(pair["honest"][1], pair["masked"][1])

@@ -145,6 +145,15 @@ def _falling(g: Generator) -> tuple:
     return lambda eps: 100 * math.exp(-speed * eps), level, 0.0, 0.3
 
 
+def _defences(g: Generator) -> tuple:
+    def percent(middle: float, spread: float) -> list[float]:
+        return (middle + spread * normal(g, 3)).tolist()
+
+    rows = [{"name": f"defence {row}", "clean": percent(number(g, 95, 99), number(g, 0.05, 0.8)),
+             "worst": percent(number(g, 10, 80), 2), "cost": float(count(g, 1, 12))} for row in range(9)]
+    return rows, number(g, 95, 97), float(count(g, 3, 12))
+
+
 INPUTS = {
     "ex-one-step": Case(_attacked),
     "ex-projection": Case(lambda g: (uniform(g, 4, 5) + normal(g, 4, 5) / 4, uniform(g, 4, 5), number(g, 0.05, 0.3))),
@@ -161,6 +170,7 @@ INPUTS = {
     "adversarial-batch": Case(_attacked),
     "footnote-penalty": Case(_outputs),
     "paired-gain": Case(lambda g: ((90 + normal(g, 5)).tolist(), (88 + normal(g, 5)).tolist()), tolerance=1e-3),
+    "choose-defence": Case(_defences),
     "negative-elbo": Case(lambda g: (autoencoder(g), uniform(g, 3, 1, 2, 3), normal(g, 3, 2))),
     "latents-in-use": Case(lambda g: (normal(g, 6, 5) * uniform(g, 5), normal(g, 6, 5) * uniform(g, 5),
                                       number(g, 0.1, 0.4))),
@@ -199,6 +209,7 @@ INPUTS = {
 }
 
 WITHOUT = {
+    "masked-gradient": "an experiment: the check judges the verdicts on networks that it trains itself",
     "ex-break-rounded": "a search: the check judges what is found by what it does to the network",
     "ex-choose-lambda": "an experiment: the check judges the strength on points that nobody chose by",
     "choose-price": "an experiment: the check trains a network at the price that was chosen",
