@@ -369,7 +369,7 @@ def test_attacks_reach_the_pixels_and_leave_nothing_behind(classifier, digits, n
 
 def test_diagnostics_take_it(classifier, digits):
     table = diagnostics(classifier, *(part[:60] for part in digits), eps_grid=(0.1, 0.5), steps=5, draws=1)
-    assert table["value"].between(0, 1).all() and len(table) == 7
+    assert table["value"].between(0, 1).all() and len(table) == 9
 
 
 def test_probabilities_stall_far_away_where_the_margin_does_not():

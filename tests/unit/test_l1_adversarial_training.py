@@ -169,7 +169,7 @@ def test_the_papers_scale_runs_to_its_last_step_and_into_its_tables(store):
     found = [runs.ensure(experiment, profile, only={"eps": 0.3} | only, progress=False) for only in (
         {"model": "C"}, {"model": "A", "penalty": "none"}, {"model": "B", "penalty": "summed", "outputs": "logits"})]
     alone, found = pandas.concat(alone), pandas.concat(found)
-    assert len(found) == 18 + 2 and (found["epochs"] == 2).all() and (alone["epochs"] == 2).all()
+    assert len(found) == 24 + 2 and (found["epochs"] == 2).all() and (alone["epochs"] == 2).all()
     assert set(alone["estimator"]) == {"exact"}  # by the loop over rows on A, batched on C
     three, four = p2.compare_tables_3_and_4(found).values()
     assert (len(three), len(four)) == (48, 12) and four["ours"].notna().all()

@@ -48,9 +48,7 @@ METHODS = {
     "nothing, no smoothing": _NO_PENALTY | dict(attack="none", label_smoothing=0.0),  # does label smoothing hide slopes?
     "gp alone": _FOOTNOTE | dict(attack="none", points="clean"),  # is it the penalty that makes one step and many agree?
     "jacobian": dict(attack="none", lam=25.0, penalty="one_row", outputs="logits", reduction="mean", points="clean"),
-    "loss gradient": dict(
-        attack="none", lam=0.3, penalty="loss_gradient_l1", outputs="none", reduction="sum", points="clean"),
-    "loss gradient, tuned": dict(attack="none", penalty="loss_gradient_l1", outputs="none", reduction="sum", points="clean"),
+    "loss gradient": dict(attack="none", penalty="loss_gradient_l1", outputs="none", reduction="sum", points="clean"),
     "PGD training": _NO_PENALTY | dict(attack="pgd"),
 }
 

@@ -23,7 +23,7 @@ def collect(frames: Mapping[str, pandas.DataFrame]) -> pandas.DataFrame:
     Returns:
         A row a network and budget: `family`, the defence; `strength` within it, lambda or the budget that was trained with,
         0 where there is none; `seed`; `eps`, L-infinity, in units of the pixel range, and `accuracy` under all attacks,
-        on the `images` that were attacked; `clean` accuracy on all `test_images`, both shares of 1; and `cost`, the operations
+        on the `images` that were attacked; `clean` accuracy on all `test_images`, both shares of 1; and `cost`, operations
         of the training (of the heads, whose fitting is not counted, those of the encoder).
     """
     rows: list[dict] = []
