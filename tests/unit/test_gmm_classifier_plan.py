@@ -68,8 +68,10 @@ def test_a_run_needs_its_network_then_the_classifiers_and_has_its_data():
 
 
 @pytest.mark.parametrize("config, wrong, words", [
-    (CONFIG, dict(experiment="auddc"), "no experiment with networks named 'auddc'; there are dbp_autoencoders, flat_codes, undefended"),
-    (CONFIG, dict(head="GNM"), "no head of this network named 'GNM'; there are GMM, QDA, LDA, softmax, nearest, .*did you mean 'GMM'"),
+    (CONFIG, dict(experiment="auddc"),
+     "no experiment with networks named 'auddc'; there are dbp_autoencoders, flat_codes, undefended"),
+    (CONFIG, dict(head="GNM"),
+     "no head of this network named 'GNM'; there are GMM, QDA, LDA, softmax, nearest, .*did you mean 'GMM'"),
     (CONFIG, dict(head="none"), "no head of this network named 'none'"),
     (CONFIG, dict(components=0), "components must be a whole number of at least 1, or 'bic', but is 0"),
     (CONFIG, dict(components="BIC"), "components must be a whole number of at least 1, or 'bic', but is 'BIC'"),
@@ -126,7 +128,8 @@ def test_a_part_that_cannot_be_meant_is_named_in_one_line(changed, inner, change
 
 
 @pytest.mark.parametrize("inner, change, words", [
-    ("", {"heads": ["GMN"]}, "no head named 'GMN'; there are GMM, GMM by BIC, QDA, LDA, softmax, nearest, .*did you mean 'GMM'"),
+    ("", {"heads": ["GMN"]},
+     "no head named 'GMN'; there are GMM, GMM by BIC, QDA, LDA, softmax, nearest, .*did you mean 'GMM'"),
     ("mixture", {"covariance": "round"}, "no covariance named 'round'"),
     ("mixture", {"codes": 100000}, "codes must lie from 1 to 640"),
     ("attack", {"eps": [0.3, 0.1]}, "eps must be budgets above 0, rising"),
