@@ -50,15 +50,15 @@ def test_copy_that_is_out_of_step_is_noticed(tmp_path):
         shutil.copy(guards.ROOT / name, tmp_path / name)
     for path in guards.ROOT.glob("notebooks/*.md"):  # a chapter may link to any other
         (tmp_path / "notebooks" / path.name).write_bytes(path.read_bytes() if path == CHAPTERS[2] else b"")
-    for name in ("how_to_run", "intro"):
-        shutil.copy(guards.ROOT / "book" / f"{name}.md", tmp_path / "book" / f"{name}.md")
+    for path in guards.ROOT.glob("book/*.md"):
+        shutil.copy(path, tmp_path / "book" / path.name)
     chapter, known = tmp_path / "notebooks" / CHAPTERS[2].name, students.book(tmp_path)
     for path in exercises.chapters(tmp_path):
         if path != chapter:
             path.rename(path.with_suffix(".txt"))
     assert copies.write(students.copy(chapter, known), tmp_path / "course" / f"{chapter.stem}.ipynb")
     assert not copies.write(students.copy(chapter, known), tmp_path / "course" / f"{chapter.stem}.ipynb")
-    chapter.write_text(chapter.read_text(encoding="utf-8").replace("## Exercises", "## Tasks"), encoding="utf-8")
+    chapter.write_text(chapter.read_text(encoding="utf-8").replace("**Next.**", "**Then.**"), encoding="utf-8")
     (tmp_path / "course" / "12_gone.ipynb").write_text("{}", encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(students, "book", lambda root: known)
