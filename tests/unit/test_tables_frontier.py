@@ -82,7 +82,8 @@ def frames(tmp_path_factory):
 def test_every_network_is_named_by_its_defence(frames):
     points = frontier.collect(frames)
     found = {row.family: row.strength for row in points.itertuples()}
-    assert found == {"C: Jacobian of the logits, mean": 1.0, "C: FGSM training": 0.1, "VAE: KL weight, GMM": 0.01,
+    assert found == {"C: Jacobian of the logits, mean": 1.0, "C: FGSM training, 1 x 256 images": 0.1,
+                     "VAE: KL weight, GMM": 0.01,
                      "mlp: no defence": 0.0}
     assert set(points.eps) == {0.005, 0.1} and len(points) == 8
     rows = points.set_index(["family", "eps"])
@@ -101,18 +102,27 @@ def test_other_data_sets_are_left_out(frames):
 
 @pytest.mark.parametrize("changes, name", [
     (dict(experiment="l1_adversarial_training", attack="none", penalty="summed", points="clean", outputs="logits"),
-     ("P2's footnote", 10.0)),
+     ("P2's footnote, 3 x 9 images", 10.0)),
     (dict(experiment="l1_adversarial_training", attack="fgsm", penalty="summed", points="both", outputs="logits"),
-     ("FGSM training + P2's footnote at both points", 0.3)),
-    (dict(experiment="l1_adversarial_training", attack="none", penalty="loss_gradient_l1"), ("loss gradient, L1", 10.0)),
-    (dict(experiment="l1_adversarial_training", attack="none", penalty="none", lam=0.0), ("no defence", 0.0)),
+     ("FGSM training + P2's footnote (λ 10, logits, mean, both points), 3 x 9 images", 0.3)),
+    (dict(experiment="l1_adversarial_training", attack="none", penalty="loss_gradient_l1"),
+     ("loss gradient, L1, 3 x 9 images", 10.0)),
+    (dict(experiment="l1_adversarial_training", attack="none", penalty="none", lam=0.0, label_smoothing=0.0),
+     ("no defence, plain labels, 3 x 9 images", 0.0)),
     (dict(experiment="l1_penalty", outputs="softmax", reduction="sum"), ("Jacobian of the softmax, sum", 10.0)),
 ])
 def test_defences_of_p2(changes, name):
-    assert frontier._defence(dict(lam=10.0, eps=0.3, outputs="none", reduction="mean", points="none") | changes) == name
+    assert frontier._defence(dict(
+        lam=10.0, eps=0.3, outputs="none", reduction="mean", points="none", max_epochs=3, labels="true", train_size=9,
+                                  label_smoothing=0.1) | changes) == name
 
 
 # Means and what beats what.
+
+def test_two_networks_of_one_seed_are_not_averaged():
+    with pytest.raises(ValueError, match=r"points must hold each seed once, but 'a' at 1 has \[0, 0\]"):
+        frontier.summarise(points(("a", 1, 0, 0.9, 0.1), ("a", 1, 0, 0.8, 0.1)), 0.1)
+
 
 def points(*rows):
     names = ["family", "strength", "seed", "clean", "accuracy"]

@@ -47,9 +47,14 @@ def summarise(points: pandas.DataFrame, eps: float) -> pandas.DataFrame:
     Returns:
         A row a family and strength: both; `seeds`, `images`; `clean`, `accuracy`, with `clean_low`, `clean_high`, `low` and
         `high`, shares of 1; mean `cost`; and `best`: no other mean is as high in both accuracies, and higher in one.
+
+    Raises:
+        ValueError: two networks of one seed under one family and strength.
     """
     rows = []
     for (family, strength), group in points[points["eps"] == eps].groupby(["family", "strength"], sort=False):
+        if group["seed"].duplicated().any():
+            raise ValueError(f"points must hold each seed once, but {family!r} at {strength} has {sorted(group['seed'])}")
         row = {"family": family, "strength": strength, "seeds": len(group), "images": int(group["images"].min()),
                "cost": group["cost"].mean()}
         for name, low, high, of in (
@@ -89,10 +94,11 @@ def _defence(run: dict) -> tuple[str, float]:
     training = {"fgsm": "FGSM training", "pgd": "PGD training", "none": ""}[run["attack"]]
     penalty = {"none": "", "loss_gradient_l1": "loss gradient, L1", "summed": "P2's footnote",
                "one_row": f"Jacobian of the {run['outputs']}, {run['reduction']}"}[run["penalty"]]
-    if penalty and run["penalty"] != "loss_gradient_l1":
-        penalty += f" at {run['points']} points" if training else ""
+    if penalty and training:
+        penalty += f" (λ {lam:g}, {run['outputs']}, {run['reduction']}, {run['points']} points)"
     name = " + ".join(part for part in (training, penalty) if part) or PLAIN
-    return name, run["eps"] if training else lam
+    labels = ", plain labels" if not run["label_smoothing"] else ", predicted labels" if run["labels"] == "predicted" else ""
+    return f"{name}{labels}, {run['max_epochs']:g} x {run['train_size']:g} images", run["eps"] if training else lam
 
 
 def _of_codes(run: dict) -> Iterator[dict]:
@@ -101,7 +107,8 @@ def _of_codes(run: dict) -> Iterator[dict]:
         family, strength, cost = f"{run['model']}: {PLAIN}", 0.0, count_training(run["experiment"], run)
     else:
         family, strength = _code(run)
-        family, cost = f"{run['model']}: {family}, {run['head']}", count_training(run["experiment"], run)
+        head = "GMM by BIC" if run["components"] == "bic" else run["head"]
+        family, cost = f"{run['model']}: {family}, {head}", count_training(run["experiment"], run)
     for eps, accuracy in zip(run["eps"], run["worst"], strict=True):
         yield _point(run, family, strength, eps, accuracy, cost)
 
