@@ -104,7 +104,7 @@ def test_a_wrong_call_of_apgd_is_one_line(change, message):
 @pytest.mark.parametrize(("done", "side"), [(0.0, 25), (0.003, 18), (0.01, 13), (0.3, 3), (0.9, 1)])
 def test_squares_shrink_as_the_paper_says(done, side):
     # 28 x 28 pixels: 0.8, halved after 10, 50, 200 ... of 10,000 queries: sqrt(784 * 0.8 / 2^k)
-    window = _window(torch.zeros(50, 3, 28, 28), 0.8, done, torch.Generator().manual_seed(0))
+    window = _window(torch.zeros(50, 3, 28, 28), torch.arange(50), 0.8, done, torch.Generator().manual_seed(0))
     assert window.shape == (50, 1, 28, 28) and set(window.sum((1, 2, 3)).tolist()) == {side**2}
     rows = window.any(3).squeeze(1)
     assert set(rows.sum(1).tolist()) == {side} and (side == 28 or len(rows.unique(dim=0)) > 1)  # anywhere

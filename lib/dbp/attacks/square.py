@@ -46,22 +46,22 @@ def square(
     generator, x = check_generator(generator), x.detach()
     low, high = (x - budget).clamp(min=bounds[0]), (x + budget).clamp(max=bounds[1])
     with preserve_buffers(model), torch.no_grad():
-        found, best = x.clone(), torch.full((len(x),), -float("inf"), dtype=x.dtype, device=x.device)
-        fooled = torch.zeros_like(y, dtype=torch.bool)
+        found, rows = x.clone(), torch.arange(len(x), device=x.device)
+        point, labels, best = x, y, torch.full((len(x),), -float("inf"), dtype=x.dtype, device=x.device)
         for query in range(queries):
-            rows = (~fooled).nonzero().squeeze(1)
+            # Drawn for all examples, so that an example's squares do not depend on which others still stand.
+            window = _window(x, rows, share, query / queries, generator)
+            up = torch.rand(len(x), x.shape[1], 1, 1 if query else x.shape[3], generator=generator).to(x.device)[rows] < 0.5
+            painted = torch.where(up, high, low)  # first the paper's start, stripes of one pixel's width
+            painted = torch.where(window, painted, point) if query else painted
+            height, fools = _judge(model, painted, labels)
+            better = (height > best) | fools
+            point, best = torch.where(like(better, x), painted, point), torch.where(better, height, best)
+            if bool(fools.any()) or query == queries - 1:
+                found[rows] = point
+                rows, point, labels, best, low, high = (each[~fools] for each in (rows, point, labels, best, low, high))
             if not len(rows):
                 break
-            # Drawn for all examples, so that an example's squares do not depend on which others still stand.
-            window = _window(x, share, query / queries, generator)[rows]
-            up = torch.rand(len(x), x.shape[1], 1, 1 if query else x.shape[3], generator=generator).to(x.device)[rows] < 0.5
-            painted = torch.where(up, high[rows], low[rows])  # first the paper's start, stripes of one pixel's width
-            painted = torch.where(window, painted, found[rows]) if query else painted
-            height, fools = _judge(model, painted, y[rows])
-            better = (height > best[rows]) | fools
-            found[rows] = torch.where(like(better, x), painted, found[rows])
-            best[rows] = torch.where(better, height, best[rows])
-            fooled[rows] = fools
     return found
 
 
@@ -72,18 +72,19 @@ def _judge(model, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     return margin(logits, y).to(x.dtype), logits.argmax(1) != y
 
 
-def _window(x: Tensor, share: float, done: float, generator: torch.Generator) -> Tensor:
-    """For each example a square of pixels anywhere in the image, bool [B, 1, height, width].
+def _window(x: Tensor, rows: Tensor, share: float, done: float, generator: torch.Generator) -> Tensor:
+    """For each of some examples a square of pixels anywhere in the image, bool [R, 1, height, width].
 
     Args:
-        x: images. share: of the pixels that the first squares cover. done: share of the queries that were made.
+        x: all images. rows: those that are asked for, [R]. share: of the pixels that the first squares cover.
+        done: share of the queries that were made.
     """
     halvings = sum(done > after / HALVED_AFTER_OF for after in HALVED_AFTER)
     height, width = x.shape[2:]
     side = min(max(round((share / 2**halvings * height * width) ** 0.5), 1), height, width)
     inside = []
     for size in (height, width):
-        first = torch.randint(size - side + 1, (len(x), 1), generator=generator)
-        place = torch.arange(size)
+        first = torch.randint(size - side + 1, (len(x), 1), generator=generator).to(x.device)[rows]
+        place = torch.arange(size, device=x.device)
         inside.append((place >= first) & (place < first + side))
-    return (inside[0][:, None, :, None] & inside[1][:, None, None, :]).to(x.device)
+    return inside[0][:, None, :, None] & inside[1][:, None, None, :]
