@@ -110,7 +110,8 @@ def accuracy_over_eps(curves: pd.DataFrame, published: pd.DataFrame | None = Non
     """
     models = list(curves["model"].unique())
     with theme():
-        figure, axes = plt.subplots(1, len(models), figsize=(3.2 * len(models), 3.3), sharey=True, layout="constrained")
+        size = (min(3.2 * len(models), 7.2), 3.3)
+        figure, axes = plt.subplots(1, len(models), figsize=size, sharey=True, layout="constrained")
         for ax, model in zip(np.atleast_1d(axes), models, strict=True):
             here = curves[curves["model"] == model]
             for attack, curve in here.groupby("attack", sort=False):
@@ -179,8 +180,13 @@ def falls_to_chance(accuracies: Mapping[str, Mapping[float, float]], chance: flo
 
 
 def _label_curve(ax, curve: pd.DataFrame, name: str, *, left: bool) -> None:
-    """The name beside the line, where the curve passes 38 % (or at its end, where it never falls so low)."""
+    """The name beside the line, where the curve passes 38 % (or at its end, where it never falls so low).
+
+    Where it does so at once there is no room on its left: then on the right, farther down.
+    """
     x = np.interp(-38, -curve["accuracy"], curve["eps"])
+    if left and x < 0.2 * curve["eps"].max():
+        x, left = np.interp(-12, -curve["accuracy"], curve["eps"]), False
     y = np.interp(x, curve["eps"], curve["accuracy"])
     place = {"xytext": (-7, -4), "ha": "right"} if left else {"xytext": (7, 2), "ha": "left"}
     ax.annotate(name, (x, y), textcoords="offset points", **place)

@@ -135,9 +135,11 @@ def area_over_blur(
                 start = mean.iloc[0]  # the same for all methods: without any of them
                 ax.plot(*start, "*", color=COLORS["plain"], markersize=12, zorder=5)
             if ends:
-                ax.annotate(start_name, tuple(start), xytext=(-2, -9), textcoords="offset points", color=COLORS["plain"],
-                            ha="center", va="top")
-                ax.margins(x=0.2)
+                ax.margins(x=0.12)
+                low, high = ax.get_xlim()
+                ax.set_xlim(low - 0.4 * (high - low), high)  # room for the name
+                ax.annotate(start_name, tuple(start), xytext=(-9, 0), textcoords="offset points", color=COLORS["plain"],
+                            ha="right", va="center")
             ax.set_title(heading, fontsize="medium", weight="normal")
             ax.set_xlabel("reconstruction loss (nats a pixel)")
             if measure == list(measures)[-1]:

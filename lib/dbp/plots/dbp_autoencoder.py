@@ -163,8 +163,10 @@ def trade_off(paths: Mapping, *, most: float, start_name: str = "plain", title: 
         ax.margins(x=0.09)
         start = mean.iloc[0]
         ax.plot(*start, "*", color=COLORS["plain"], markersize=13, zorder=5)
-        ax.annotate(start_name, tuple(start), xytext=(6, 11), textcoords="offset points", color=COLORS["plain"],
-                    ha="right")
+        low, high = ax.get_xlim()
+        ax.set_xlim(low - 0.14 * (high - low), high)  # room for the name
+        ax.annotate(start_name, tuple(start), xytext=(-9, 0), textcoords="offset points", color=COLORS["plain"],
+                    ha="right", va="center")
         ax.set(xlabel="reconstruction loss (nats a pixel): more blur →", ylabel="norm of dx'/dx (more sensitive ↑)",
                ylim=(0, None))
         farthest = max(x for x, *_ in ends)

@@ -100,8 +100,9 @@ def _label(ax, ends: list[tuple[float, float, str, str]], gap: float = 0.062) ->
     heights = _spread([(y - low) / (high - low) for _, y, _, _ in ends], gap)
     for (x, y, text, shade), height in zip(ends, heights, strict=True):
         ax.annotate(text, (x, y), xytext=(x + 0.14, low + height * (high - low)), color=shade, va="center",
-                    fontsize="x-small", annotation_clip=False,
-                    arrowprops={"arrowstyle": "-", "color": shade, "linewidth": 0.5, "shrinkA": 0})
+                    fontsize=7.5, annotation_clip=False,
+                    arrowprops={"arrowstyle": "-", "color": shade, "linewidth": 0.5, "shrinkA": 1,
+                                "relpos": (0, 0.5)})  # from the text's left end: other texts are not struck out
 
 
 def _spread(heights: Sequence[float], gap: float) -> list[float]:
