@@ -71,6 +71,7 @@ bench: .venv/.test-ready  ## measure the cost of penalties, trainings and attack
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/autoencoders.py
 	$(BIN)/python benchmarks/auddc.py
+	$(BIN)/python benchmarks/ensemble.py
 
 clean:  ## remove what was built; the environment, the records and the stored outputs stay
 	rm -rf _build .pytest_cache .ruff_cache .hypothesis

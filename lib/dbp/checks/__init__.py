@@ -13,6 +13,7 @@ from dbp.checks.auddc import *
 from dbp.checks.dbp_autoencoder import *
 from dbp.checks.double_backpropagation import *
 from dbp.checks.draw import *
+from dbp.checks.flat_codes import *
 from dbp.checks.gmm_classifier import *
 from dbp.checks.image_transition import *
 from dbp.checks.l1_adversarial_training import *

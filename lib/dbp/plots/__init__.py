@@ -14,6 +14,7 @@ from dbp.plots.dbp_autoencoder import *
 from dbp.plots.diagrams import *
 from dbp.plots.double_backpropagation import *
 from dbp.plots.draw import *
+from dbp.plots.flat_codes import *
 from dbp.plots.gmm_classifier import *
 from dbp.plots.image_transition import *
 from dbp.plots.l1_penalty import *

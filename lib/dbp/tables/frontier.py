@@ -10,6 +10,9 @@ from dbp.intervals import student, wilson
 from dbp.tables.costs import count_training
 
 PLAIN = "no defence"
+# What a penalty is called in `dbp.experiments.flat_codes`, which has more of them than P1.
+PENALTIES = {"code_l1": "code L1", "code_frobenius2": "contractive", "loss_gradient_l1": "DBP {target}, L1"}
+OTHERS = {"lam1": ("KL weight", 1.0), "weight_decay": ("weight decay", 0.0), "input_noise": ("input noise", 0.0)}
 COLUMNS = ["family", "strength", "seed", "images", "eps", "accuracy", "test_images", "clean", "cost"]
 
 
@@ -106,7 +109,7 @@ def _of_codes(run: dict) -> Iterator[dict]:
     if run["head"] == "none":
         family, strength, cost = f"{run['model']}: {PLAIN}", 0.0, count_training(run["experiment"], run)
     else:
-        family, strength = _code(run)
+        family, strength = name_method(run)
         head = "GMM by BIC" if run["components"] == "bic" else run["head"]
         family, cost = f"{run['model']}: {family}, {head}", count_training(run["experiment"], run)
     for eps, accuracy in zip(run["eps"], run["worst"], strict=True):
@@ -118,13 +121,19 @@ def _point(run: dict, family: str, strength: float, eps: float, accuracy: float,
     return dict(zip(COLUMNS, row, strict=True))
 
 
-def _code(run: dict) -> tuple[str, float]:
-    penalty = run.get("penalty")
-    if isinstance(penalty, str) and penalty.startswith("code"):
-        return {"code_l1": "flat code, L1", "code_frobenius2": "flat code, L2"}[penalty], run["lam2"]
+def name_method(run: dict) -> tuple[str, float]:
+    """How an autoencoder was trained, and how strongly.
+
+    Args:
+        run: of `dbp_autoencoders` or `flat_codes`, or of an experiment on top of them.
+
+    Returns:
+        The method, as profiles name it, and lambda_2 or the control's own strength; "plain" and 0 where there is none.
+    """
     if run["lam2"] > 0:
-        return f"DBP {run['target']}" + (", L1" if penalty == "loss_gradient_l1" else ""), run["lam2"]
-    for field, none in (("lam1", 1.0), ("weight_decay", 0.0), ("input_noise", 0.0)):
+        name = PENALTIES.get(run.get("penalty"), "DBP {target}").format(target=run["target"])
+        return name + (" from the start" if run.get("start") == 0 else ""), run["lam2"]
+    for field, (name, none) in OTHERS.items():
         if run[field] != none:
-            return "KL weight" if field == "lam1" else field.replace("_", " "), run[field]
+            return name, run[field]
     return "plain", 0.0
