@@ -3,11 +3,14 @@
 What needs the finished page (widths, the theme's buttons) is mended by book/_static/book.js.
 """
 
+import itertools
 import re
 
 SIGNATURE_LINES = re.compile(r"<dl>\s*((?:<dd>.*?</dd>\s*)+)</dl>", re.DOTALL)
 TABLE = re.compile(r"<table\b.*?</table>", re.DOTALL)
 NAMELESS_CORNER = re.compile(r"(<thead>\s*<tr[^>]*>\s*)<th[^>]*>(?:<p></p>)?</th>")
+COUNT = re.compile(r"<th>(\d+)</th>\s*")
+EXERCISE = re.compile(r'(<span class="caption-number">Exercise )\d+')
 FIRST_CELL = re.compile(r"(<tr[^>]*>\s*)<td>(.*?)</td>", re.DOTALL)
 
 
@@ -32,6 +35,27 @@ def row_headers(body: str) -> str:
         return head + mark + (FIRST_CELL.sub(r'\1<th scope="row">\2</th>', rows) if corners else rows)
 
     return TABLE.sub(named, body)
+
+
+def uncounted(body: str) -> str:
+    """A table whose first column only counts its rows, without a name, is shown without that column."""
+    def shown(found: re.Match) -> str:
+        head, mark, rows = found[0].partition("<tbody>")
+        counts = COUNT.findall(rows)
+        counted = len(counts) > 1 and counts == [str(place) for place in range(rows.count("<tr"))]
+        if not counted or head.count("<tr") != 1 or not NAMELESS_CORNER.search(head):
+            return found[0]
+        return NAMELESS_CORNER.sub(r"\1", head) + mark + COUNT.sub("", rows)
+
+    return TABLE.sub(shown, body)
+
+
+def exercises(body: str, pagename: str) -> str:
+    """Exercises are numbered by chapter, as on the teachers' page; the builder numbers them through the book."""
+    chapter, numbers = re.match(r"notebooks/0?(\d+)_", pagename), itertools.count(1)
+    if not chapter:
+        return body
+    return EXERCISE.sub(lambda found: f"{found[1]}{chapter[1]}.{next(numbers)}", body)
 
 
 def fold_names(body: str) -> str:
@@ -69,8 +93,9 @@ def launch(buttons: list) -> list:
 
 
 def _mend(app, pagename: str, templatename: str, context: dict, doctree) -> None:
-    for mend in (signatures, citations, row_headers, fold_names, solution_ids):
+    for mend in (signatures, citations, uncounted, row_headers, fold_names, solution_ids):
         context["body"] = mend(context.get("body") or "")
+    context["body"] = exercises(context["body"], pagename)
     launch(context.get("header_buttons", []))
     context["script_files"][:] = scripts(context["script_files"])
 
