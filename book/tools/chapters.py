@@ -120,7 +120,7 @@ def reached(code: str, root: Path = ROOT) -> set[Path]:
     lines = ["pass" if line.lstrip().startswith(("%", "!")) else line for line in code.splitlines()]
     indents = [line[: len(line) - len(line.lstrip())] for line in code.splitlines()]
     text = "\n".join(indent + line.lstrip() for indent, line in zip(indents, lines, strict=True))
-    found, todo = set(), _imports(ast.parse(text))
+    found, todo = set(), set(_imports(text))
     while todo:
         name = todo.pop()
         path = _file(name, root)
@@ -128,24 +128,25 @@ def reached(code: str, root: Path = ROOT) -> set[Path]:
             continue
         found.add(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        todo |= _imports(ast.parse(path.read_text(encoding="utf-8")), package)
+        todo |= _imports(path.read_text(encoding="utf-8"), package)
         if name == "dbp.experiments":  # it imports its modules by name
             todo |= {f"{name}.{module.stem}" for module in path.parent.glob("*.py")}
     return found
 
 
-def _imports(tree: ast.AST, package: str = "") -> set[str]:
+@functools.cache  # most modules of the library are reached from most notebooks
+def _imports(source: str, package: str = "") -> frozenset[str]:
     """Every name of the library that is imported, with what it lies in; `package` is where the code itself lies."""
     names = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             home = ".".join(package.split(".")[: 1 - node.level or None]) if node.level else ""
             module = ".".join(part for part in (home, node.module) if part)
             names |= {module} | {f"{module}.{alias.name}" for alias in node.names}
-    return {".".join(name.split(".")[:end]) for name in names if name.split(".")[0] == "dbp"
-            for end in range(1, name.count(".") + 2)}
+    return frozenset(".".join(name.split(".")[:end]) for name in names if name.split(".")[0] == "dbp"
+                     for end in range(1, name.count(".") + 2))
 
 
 def _file(name: str, root: Path) -> Path | None:
@@ -157,6 +158,7 @@ def _dotted(path: Path, root: Path) -> str:
     return ".".join(path.relative_to(root / "lib").with_suffix("").parts).removesuffix(".__init__")
 
 
+@functools.cache
 def _normal_form(source: str) -> str:
     """Code without comments, docstrings and layout, which no output depends on."""
     tree = ast.parse(source)

@@ -1,6 +1,7 @@
 """What must hold of the book: functions that return what is wrong, called on the book and on spoilt copies of it."""
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import pkgutil
@@ -18,6 +19,7 @@ WORDS_A_LINE = 8  # of prose, for each line of code
 MATHEMATICS = ("penalties", "attacks", "models", "metrics", "intervals", "training")
 
 
+@functools.cache
 def tool(name: str):
     """A module of book/tools, which is no package."""
     spec = importlib.util.spec_from_file_location(name, ROOT / "book" / "tools" / f"{name}.py")
@@ -55,7 +57,18 @@ class Page(HTMLParser):
 
 def pages(site: Path) -> dict[Path, Page]:
     """Every page of the built book."""
-    return {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    return {path: page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+
+
+def page(path: Path) -> Page:
+    """A page of the built book, read again only if its file was written since."""
+    known = path.stat()
+    return _page(path, known.st_mtime_ns, known.st_size)
+
+
+@functools.cache
+def _page(path: Path, written: int, size: int) -> Page:
+    return Page(path)
 
 
 def broken_links(site: Path) -> list[str]:
@@ -169,16 +182,26 @@ def imports(package: Path) -> dict[str, dict[str, int]]:
     graph = {name: {} for name in files}
     for name, path in files.items():
         home = name if path.stem == "__init__" else name.rpartition(".")[0]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for target in _named(node, home):
-                while target and target not in files:  # a name within a module
-                    target = target.rpartition(".")[0]
-                found = [target] if target != name else []
-                while target := target.rpartition(".")[0]:
-                    found += [target] if not f"{name}.".startswith(f"{target}.") else []
-                for module in filter(None, found):
-                    graph[name].setdefault(module, node.lineno)
+        for target, line in _all_named(path.read_text(encoding="utf-8"), home):
+            while target and target not in files:  # a name within a module
+                target = target.rpartition(".")[0]
+            found = [target] if target != name else []
+            while target := target.rpartition(".")[0]:
+                found += [target] if not f"{name}.".startswith(f"{target}.") else []
+            for module in filter(None, found):
+                graph[name].setdefault(module, line)
     return graph
+
+
+@functools.cache  # a spoilt copy of the library is the library but for one file
+def _parsed(source: str) -> ast.Module:
+    return ast.parse(source)
+
+
+@functools.cache
+def _all_named(source: str, home: str) -> list[tuple[str, int]]:
+    """What a module of the package `home` names of the library, and on which line."""
+    return [(target, node.lineno) for node in ast.walk(_parsed(source)) for target in _named(node, home)]
 
 
 def _named(node: ast.AST, home: str) -> list[str]:
@@ -232,7 +255,7 @@ def undocumented(package: Path, floors: tuple[str, ...]) -> list[str]:
     """
     wrong, lifted = [], floors[floors.index("penalties"):-1]
     for room in sorted(path for path in package.iterdir() if path.is_dir() or path.suffix == ".py"):
-        files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(room.rglob("*.py")) or [room]
+        files = {path: _parsed(path.read_text(encoding="utf-8")) for path in sorted(room.rglob("*.py")) or [room]
                  if path.suffix == ".py"}
         handed_out = {name for tree in files.values() for name in _handed_out(tree)}
         for path, tree in files.items():

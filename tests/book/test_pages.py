@@ -28,7 +28,7 @@ def test_colab_opens_notebooks_that_are_committed(site, config, tracked):
 
 def test_every_notebook_page_has_a_colab_button(site):
     for path in guards.chapters().notebooks():
-        page = guards.Page(site / "notebooks" / f"{path.stem}.html")
+        page = guards.page(site / "notebooks" / f"{path.stem}.html")
         assert any(f"/colab/{path.name}" in link and "colab.research" in link for link in page.links), path.name
 
 
