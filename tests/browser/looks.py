@@ -8,41 +8,47 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 WORST = ("critical", "serious")
+HEIGHT = 900  # of a window, in pixels
 
 # Findings of axe-core that are left, as (rule, part of the element's HTML): reason. Empty: nothing is left.
 KNOWN: dict[tuple[str, str], str] = {}
 
-# Contrast is a matter of an element's style, and the longest pages have ten thousands of elements in a few hundred
-# styles; axe-core takes milliseconds for each. Of those whose ancestors' tags, classes and colours agree, two are looked at.
-SAMPLE = """() => {
-  const chains = new Map([[null, ''], [document.documentElement, '']]), seen = new Map();
-  const chain = (e) => {
-    if (!chains.has(e)) chains.set(e, `${chain(e.parentElement)}>${e.tagName}.${e.className}${e.getAttribute('style')}`);
-    return chains.get(e);
-  };
-  for (const e of document.body.querySelectorAll('*')) {
-    e.removeAttribute('data-sample');
-    if (![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
-    const style = getComputedStyle(e), key = chain(e) + style.color + style.backgroundColor;
-    seen.set(key, (seen.get(key) || 0) + 1);
-    if (seen.get(key) <= 2) e.setAttribute('data-sample', '');
-  }
-  return seen.size;
-}"""
-
-# Preloading is off because axe-core resolves a style's @import against the page and then asks for a file that is not there.
-AXE = """async ([worst, structure]) => {
-  const rules = axe._audit.rules.filter((r) => r.enabled && r.id !== 'color-contrast' && worst.includes(r.impact));
-  const options = { resultTypes: ['violations'], preload: false, selectors: false }, found = [];
-  if (structure) found.push(await axe.run(document, { ...options, runOnly: rules.map((r) => r.id) }));
-  if (document.querySelector('[data-sample]'))
-    found.push(await axe.run({ include: [['[data-sample]']] }, { ...options, runOnly: ['color-contrast'] }));
-  return found.flatMap((f) => f.violations).flatMap((v) => v.nodes.map((n) => [v.impact, v.id, n.html]));
-}"""
+BARRIERS = Path(__file__).with_name("barriers.js").read_text(encoding="utf-8")
 
 DRAWN = """async () => {
   if (window.MathJax?.startup) await MathJax.startup.promise;
   if (document.fonts) await document.fonts.ready;
+}"""
+
+FORGOTTEN = "() => { try { localStorage.clear(); } catch { /* there is no page yet */ } }"
+
+# A window of another width or mode is drawn anew, and most scripts have heard of it, before the second frame from now.
+# Colours may fade into each other, which is not waited for; the theme lets the keyboard scroll what has to be scrolled a
+# third of a second later, which is.
+REDRAWN = """async () => {
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  for (const fading of document.getAnimations()) if (fading instanceof CSSTransition) fading.finish();
+  const unsaid = () => [...document.querySelectorAll('[tabindex="-1"]')].some((e) =>
+    e.scrollWidth > e.clientWidth && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX));
+  const end = performance.now() + 5000;
+  while (unsaid() && performance.now() < end) await new Promise((done) => setTimeout(done, 50));
+}"""
+
+# Boxes that unfold: the solutions, and the first few of the browser's own, which are all alike. Marks of each what opens it
+# and what it hides, and returns its beginning.
+FOLDED = """(few) => {
+  const boxes = [...document.querySelectorAll('.admonition.dropdown')].map((box) =>
+    [box, box.querySelector('.toggle-button'), box.querySelector(':scope > :not(.admonition-title)')]);
+  const shut = [...document.querySelectorAll('details:not([open])')].filter((box) => box.getClientRects().length);
+  boxes.push(...shut.slice(0, few).map((box) =>
+    [box, box.querySelector('summary'), box.querySelector(':scope > :not(summary)')]));
+  window.folded = boxes;
+  return boxes.map(([box]) => box.innerText.replace(/\\s+/g, ' ').trim().slice(0, 40));
+}"""
+REACHED = "(n) => { const button = window.folded[n][1]; button?.focus(); return button === document.activeElement; }"
+SEEN = """(n) => {
+  const hidden = window.folded[n][2], { width, height } = hidden.getBoundingClientRect();
+  return hidden.checkVisibility({ visibilityProperty: true }) && width > 0 && height > 0;
 }"""
 
 # Links into this page, as the browser resolves them, with what the page has to jump to.
@@ -72,6 +78,7 @@ class Visit:
     errors: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
+    icons: dict[str, int] = field(default_factory=dict)  # asked for once, with the answers
 
     def __post_init__(self) -> None:
         self.page.on("console", lambda said: self.errors.append(said.text) if said.type == "error" else None)
@@ -89,11 +96,23 @@ class Visit:
             self.elsewhere.append(request.url)
 
     def open(self, name: str) -> None:
-        """Show a page of the book, from its first request to its last formula."""
-        for heard in (self.errors, self.failed, self.elsewhere):
-            heard.clear()
+        """Show a page of the book to a reader who was never there, from its first request to its last formula."""
+        self.page.evaluate(FORGOTTEN)
+        self._forget()
         self.page.goto(self.home + name)
         self.page.evaluate(DRAWN)
+
+    def turn(self, size: int, scheme: str) -> None:
+        """Show the same page in a window of another width, or to a reader who likes the other mode."""
+        self._forget()
+        self.page.set_viewport_size({"width": size, "height": HEIGHT})
+        self.page.emulate_media(color_scheme=scheme)
+        self.page.evaluate(REDRAWN)
+        self.page.evaluate(DRAWN)
+
+    def _forget(self) -> None:
+        for heard in (self.errors, self.failed, self.elsewhere):
+            heard.clear()
 
 
 def failed_requests(visit: Visit) -> list[str]:
@@ -113,12 +132,12 @@ def other_hosts(visit: Visit) -> list[str]:
 
 def icon(visit: Visit) -> list[str]:
     """A page without an icon of its own, or with one that is not there. A browser without a window never asks for it."""
-    link = visit.page.locator('link[rel~="icon"]')
-    if not link.count():
+    address = visit.page.evaluate("() => document.querySelector('link[rel~=icon]')?.href")
+    if not address:
         return ["no icon is named: a browser asks for favicon.ico at the root"]
-    address = link.first.evaluate("e => e.href")
-    answer = visit.page.request.get(address)
-    return [] if answer.ok else [f"icon: {address}: {answer.status}"]
+    if address not in visit.icons:
+        visit.icons[address] = visit.page.request.get(address).status
+    return [] if visit.icons[address] == 200 else [f"icon: {address}: {visit.icons[address]}"]
 
 
 def sideways(visit: Visit) -> list[str]:
@@ -127,43 +146,37 @@ def sideways(visit: Visit) -> list[str]:
     return [f"{width} pixels wide in a window of {room}: {widest}"] if width > room else []
 
 
-def barriers(visit: Visit, axe: str, structure: bool = True) -> list[str]:
-    """What axe-core calls critical or serious, but for KNOWN. `axe` is its source.
+def barriers(visit: Visit, axe: str, styles: dict[str, int] | None = None) -> list[str]:
+    """What axe-core calls critical or serious, but for KNOWN, in what is new since it last looked at this page.
 
-    Without `structure` it looks at contrasts alone: all that a page seen before has new in other colours.
+    Args:
+        axe: its source.
+        styles: how many elements of each style were looked at before, on any page: of each, two are enough to tell its
+            contrast. It is brought up to date.
     """
     if not visit.page.evaluate("() => 'axe' in window"):
         visit.page.evaluate(axe + "; 0")
-    visit.page.evaluate(SAMPLE)
-    found = visit.page.evaluate(AXE, [list(WORST), structure])
+    styles = {} if styles is None else styles
+    found, seen = visit.page.evaluate(BARRIERS, [list(WORST), styles])
+    styles |= seen
     return [f"{impact}: {rule}: {html[:160]}" for impact, rule, html in found
             if not any(rule == known and part in html for known, part in KNOWN)]
 
 
-def closed_solutions(visit: Visit) -> list[str]:
-    """Folded boxes that the keyboard cannot reach, or cannot open and close."""
+def closed_solutions(visit: Visit, cells: int = 3) -> list[str]:
+    """Folded boxes that the keyboard cannot reach, or cannot open and close: every solution, and the first few cells."""
     wrong = []
-    for title, button, content in _folded(visit.page):
-        button.focus()
-        if not button.evaluate("e => e === document.activeElement"):
+    for number, title in enumerate(visit.page.evaluate(FOLDED, cells)):
+        if not visit.page.evaluate(REACHED, number):
             wrong.append(f"{title}: the keyboard does not reach it")
             continue
-        states = [content.is_visible()]
+        states = [visit.page.evaluate(SEEN, number)]
         for key in ("Enter", "Space"):
             visit.page.keyboard.press(key)
-            states.append(content.is_visible())
+            states.append(visit.page.evaluate(SEEN, number))
         if states != [False, True, False]:
             wrong.append(f"{title}: seen before, after Enter, after Space: {states}")
     return wrong
-
-
-def _folded(page, cells: int = 3) -> list[tuple]:
-    """Each folded solution and the first few cells: its title, what opens it, what it hides. A cell is the browser's own."""
-    boxes = [(box, box.locator(".toggle-button").first, box.locator(":scope > :not(.admonition-title)").first)
-             for box in page.locator(".admonition.dropdown").all()]
-    shut = [box for box in page.locator("details").all() if box.is_visible() and box.get_attribute("open") is None]
-    boxes += [(box, box.locator("summary").first, box.locator(":scope > :not(summary)").first) for box in shut[:cells]]
-    return [(" ".join(box.inner_text().split())[:40], button, content) for box, button, content in boxes]
 
 
 def links(visit: Visit) -> tuple[list[str], list[str]]:

@@ -15,6 +15,14 @@ SOLUTION = """<div class="admonition dropdown">
 
 FONT = "<style>@font-face {{ font-family: f; src: url({}f.woff2) }} h1 {{ font-family: f }}</style>"
 UNFOLDABLE = '<details><summary tabindex="-1" onclick="return false">Code</summary><pre>x</pre></details>'
+TURNED = """<style>.wide, .night { display: none } @media (min-width: 900px) { .wide { display: block } }
+@media (prefers-color-scheme: dark) { .night { display: block } .fades { color: #aaa } }</style>
+<img class="wide" src="icon.png"> <div class="night" role="list"><p role="note">x</p></div> <p class="fades">Letters</p>
+<script>matchMedia("(prefers-color-scheme: dark)").onchange = (e) => {
+  if (!e.matches) return;
+  console.error("it is night");
+  new Image().src = "http://127.0.0.2:9/night.png";
+};</script>"""
 GONE = '<ul class="search"><li><a href="gone.html">x</a></li></ul>'
 
 
@@ -101,6 +109,85 @@ def test_what_a_screen_reader_stumbles_over_is_noticed(shown, axe, body, rule):
 def test_the_third_of_many_alike_is_noticed_if_its_colour_is_another(shown, axe):
     rows = "<p>plain</p>" * 5 + '<p style="color: #aaa; background: #fff">pale</p>'
     only(looks.barriers(shown(rows), axe), "pale")
+
+
+@pytest.mark.parametrize("alike, other", [
+    ("<p>dark</p>", '<div style="background: #333"><p>other</p></div>'),
+    ("<p>dark</p>", '<div style="opacity: 0.5"><p>other</p></div>'),
+    ('<p style="color: #888; font-size: 30px">large</p>', '<p style="color: #888">other</p>'),
+    ('<p style="color: #888; font-size: 20px; font-weight: 700">bold</p>',
+     '<p style="color: #888; font-size: 20px">other</p>'),
+    ('<p style="color: #aaa; visibility: hidden">not seen</p>', '<p style="color: #aaa">other</p>'),
+    ('<p style="color: #aaa" aria-disabled="true">off</p>', '<p style="color: #aaa">other</p>'),
+    ('<div style="background: #333"><p style="color: #ddd">lies there</p></div>',
+     '<div style="background: #333; height: 30px"><p style="color: #ddd; position: absolute; top: 300px">other</p></div>'),
+])  # fmt: skip
+def test_what_an_element_is_painted_on_and_how_large_it_is_makes_its_style(shown, axe, alike, other):
+    only(looks.barriers(shown(alike * 3 + other), axe), "other")
+
+
+def test_a_style_is_looked_at_once_for_all_pages(shown, axe):
+    pale, seen = '<p style="color: #aaa">pale</p>', {}
+    assert len(looks.barriers(shown(pale * 3), axe, seen)) == 2 and looks.barriers(shown(pale), axe, seen) == []
+    only(looks.barriers(shown('<p style="color: #bbb">pale</p>'), axe, seen), "pale")
+
+
+def test_what_another_width_or_mode_brings_is_noticed_and_nothing_twice(shown, axe):
+    """A picture without a text is shown to a wide window, a list without an item at night, when letters grow pale too."""
+    visit = shown(TURNED)
+    visit.turn(400, "light")
+    assert looks.barriers(visit, axe) == [] and looks.sideways(visit) == []
+    visit.turn(1300, "light")
+    only(looks.barriers(visit, axe), "image-alt")
+    visit.turn(1300, "dark")
+    lines = sorted(line.split(": ")[1] for line in looks.barriers(visit, axe))
+    assert lines == ["aria-required-children", "color-contrast"]
+    visit.turn(400, "dark")
+    assert looks.barriers(visit, axe, {}) != [] and all("contrast" in line for line in looks.barriers(visit, axe, {}))
+
+
+def test_what_scrolls_in_a_narrow_window_only_is_noticed_after_turning(shown, axe):
+    visit = shown('<div style="overflow-x: auto"><pre>' + "x" * 120 + "</pre></div>")
+    visit.turn(1300, "dark")
+    assert looks.barriers(visit, axe) == []
+    visit.turn(400, "dark")
+    only(looks.barriers(visit, axe), "scrollable-region-focusable")
+
+
+def test_letters_that_fade_are_looked_at_when_they_have_faded(shown, axe):
+    fades = "<style>p { transition: color 60s } @media (prefers-color-scheme: dark) { p { color: #aaa } }</style>"
+    visit = shown(f"{fades}<p>Letters</p>")
+    visit.turn(1300, "light")
+    assert looks.barriers(visit, axe) == []
+    visit.turn(1300, "dark")
+    only(looks.barriers(visit, axe), "color-contrast")
+
+
+def test_what_a_script_lets_the_keyboard_scroll_a_little_later_is_waited_for(shown, axe):
+    late = '<script>onresize = () => setTimeout(() => { document.querySelector("[tabindex]").tabIndex = 0; }, 300);</script>'
+    wide = '<div style="overflow-x: auto" tabindex="-1"><pre>' + "x" * 120 + "</pre></div>"
+    visit = shown(wide + late)
+    visit.turn(1300, "dark")
+    assert looks.barriers(visit, axe) == []
+    visit.turn(400, "dark")
+    assert looks.barriers(visit, axe) == []
+
+
+def test_a_page_that_fails_when_it_is_turned_is_noticed(shown):
+    visit = shown(TURNED)
+    visit.turn(1300, "light")
+    assert looks.console_errors(visit) == looks.failed_requests(visit) == looks.other_hosts(visit) == []
+    visit.turn(1300, "dark")
+    only(looks.console_errors(visit), "it is night")
+    assert looks.other_hosts(visit) == ["asks another host: http://127.0.0.2:9/night.png"]
+    visit.turn(400, "dark")
+    assert looks.console_errors(visit) == looks.other_hosts(visit) == []
+
+
+def test_a_page_is_opened_by_a_reader_who_was_never_there(shown):
+    keeps = "<script>console.error('kept ' + localStorage.length); localStorage.setItem('a', 1)</script>"
+    shown(keeps)
+    only(looks.console_errors(shown(keeps)), "kept 0")
 
 
 def test_a_known_finding_is_left_out(shown, axe, monkeypatch):
