@@ -135,6 +135,11 @@ def _painter(g: Generator) -> tuple:
     return paint, uniform(g, 3, 1, 2, 2), 5
 
 
+def _strengths(g: Generator) -> tuple:
+    clean = torch.tensor([98.5, 97.9, 97.4, 96.0, 99.0])[torch.randperm(5, generator=g)][:, None]
+    return clean + normal(g, 5, 4) / 10, 90 * uniform(g, 5, 4), 97.0
+
+
 def _transfer(g: Generator) -> tuple:
     return ([classifier(g) for _ in range(3)], uniform(g, 20, 1, 2, 3), labels(g, 20, 4),
             lambda model, x, y: (x + 0.3 * model[1].weight.sum(0).sign().view(1, 1, 2, 3)).clamp(0, 1))
@@ -206,6 +211,9 @@ INPUTS = {
     "find-eps": Case(_falling, tolerance=1.1e-3),
     "hold-on": Case(lambda g: (uniform(g, 6, 30) > 0.3,)),
     "transfer-table": Case(_transfer),
+    "farthest-push": Case(lambda g: (normal(g, 4, 9), uniform(g, 9), number(g, 0.02, 0.3))),
+    "on-frontier": Case(lambda g: ((9 * uniform(g, 12)).round(), (9 * uniform(g, 12)).round())),  # with ties
+    "strength-for-a-price": Case(_strengths),
 }
 
 WITHOUT = {
@@ -218,4 +226,6 @@ WITHOUT = {
     "choose-penalty": "a search: the check judges the choice by networks from other seeds",
     "break-it": "a search: the check judges what is found by what it does to the network",
     "break-masked": "a search: the check judges what is found by what it does to the network",
+    "who-hides": "an experiment: the check judges the verdicts on networks of its own",
+    "only-the-class": "a search: the check judges what is found by what it does to the defence",
 }
