@@ -15,7 +15,7 @@ function untableIndices() {
 
 /* What scrolls inside of the page can be reached by the tab key, and scrolled by the arrow keys then. */
 function reachWhatScrolls() {
-  document.querySelectorAll(".bd-article :is(table, pre, .cell_output, .math, .highlight, .pst-scrollable-table-container, .dbp-scroll)")
+  document.querySelectorAll(".bd-article :is(table, pre, .cell_output, .output.text_html, .math, .highlight, .pst-scrollable-table-container, .dbp-scroll)")
     .forEach((box) => {
       const scrolls = box.scrollWidth > box.clientWidth + 1 && ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
       if (scrolls && !box.matches(":has(a, button, input)")) box.tabIndex = 0;

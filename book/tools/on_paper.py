@@ -75,6 +75,9 @@ def prepare(chapter: Chapter, names: dict[str, str], first_figure: int) -> int:
     _leave_out_lists(article)
     for element in article.select(ON_A_SCREEN):
         element.decompose()
+    for cell in article.select("div.cell"):  # of which nothing is left; a heading before it would stand alone
+        if not cell.get_text(strip=True) and not cell.select("img"):
+            cell.decompose()
     for element in article.select(".dropdown"):
         element["class"] = [kind for kind in element["class"] if kind != "dropdown"]
     for element in article.select("[id]"):
@@ -129,7 +132,7 @@ def _relink(link, chapter: Chapter, names: dict[str, str], said: set) -> None:
 
 def _number_figures(article, first: int) -> int:
     """Give every picture that code has drawn a number; how many there were. Its title says what is to be seen."""
-    pictures = article.select(".cell_output img")
+    pictures = article.select(".cell_output img, .output.text_html img")
     for number, picture in enumerate(pictures, first):
         picture.wrap(_soup("<figure></figure>").figure)
         picture.insert_after(_soup(f"<figcaption>Figure {number}</figcaption>"))

@@ -40,3 +40,18 @@ def test_the_button_for_colab_opens_the_copy_and_no_other_button_moves():
 
 def test_a_cited_work_is_an_item_of_its_list():
     assert page_repairs.citations('<div role="doc-biblioentry">') == '<div role="listitem">'
+
+
+def test_a_column_that_only_counts_the_rows_is_not_shown():
+    table = "<table><thead>\n<tr><th>{}</th><th>a</th></tr></thead>" \
+            "<tbody><tr><th>{}</th><td>x</td></tr><tr><th>{}</th><td>y</td></tr></tbody></table>"
+    assert page_repairs.uncounted(table.format("", 0, 1)).count("<th>") == 1
+    for kept in (table.format("", 0, 2), table.format("digit", 0, 1)):
+        assert page_repairs.uncounted(kept) == kept
+
+
+def test_exercises_are_numbered_by_chapter():
+    body = '<span class="caption-number">Exercise 17 </span> and <span class="caption-number">Exercise 18 </span>'
+    assert "Exercise 4.1 " in page_repairs.exercises(body, "notebooks/04_x")
+    assert page_repairs.exercises(body, "book/x") == body
+    assert "Exercise 11.2 " in page_repairs.exercises(body, "notebooks/11_x")
