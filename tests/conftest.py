@@ -1,4 +1,4 @@
-"""What the tests of several folders share: the pages of the book, built once for all of them."""
+"""What the tests of several folders share: the book's pages, built once for all of them, and kernels that start at once."""
 
 import contextlib
 import fcntl
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import warm_kernels
 
 ROOT = Path(__file__).resolve().parents[1]
+WARM = pytest.StashKey[contextlib.ExitStack]()
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,24 @@ class Built:
     html: Path
     status: int
     said: str
+
+
+def pytest_collection_modifyitems(items):
+    """The one long file among the short ones comes first of them, so that no process is left alone with it at the end."""
+    short = next((at for at, item in enumerate(items) if item.path.parent.name == "unit"), len(items))
+    items[short:] = sorted(items[short:], key=lambda item: item.path.name != "test_stress.py")
+
+
+def pytest_sessionstart(session):
+    """nbval's kernels are forked from a process that has imported what they need; elsewhere they start as any kernel."""
+    if sys.platform == "linux":
+        warm = session.config.stash[WARM] = contextlib.ExitStack()
+        warm.enter_context(warm_kernels.warm())
+
+
+def pytest_sessionfinish(session):
+    if WARM in session.config.stash:
+        session.config.stash[WARM].close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,8 @@
 """The notebooks as files: paired, within the rules, showing what the records say."""
 
 import copy
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -175,24 +177,32 @@ def test_guard_notices_a_chapter_that_breaks_the_rules():
     assert any("'Unfinished' lacks a check" in line for line in guards.unfinished_exercises(nb))
 
 
-def nbval(path, *cells):
-    nb = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
-    nb.cells = list(cells)
-    nbformat.write(nb, path)
-    return subprocess.run([sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(path)],
-                          capture_output=True, text=True, cwd=path.parent)
+def checked(shown):
+    """A cell that prints 42 and whose stored output is another, perhaps; nbval compares the two."""
+    output = nbformat.v4.new_output("stream", name="stdout", text=shown)
+    tags = {"tags": ["nbval-check-output"]}
+    return nbformat.v4.new_code_cell("print(6 * 7)", outputs=[output], metadata=tags, execution_count=1)
 
 
-def test_nbval_notices_a_notebook_that_fails(tmp_path):
-    done = nbval(tmp_path / "fails.ipynb", nbformat.v4.new_code_cell("assert 1 + 1 == 3"))
-    assert done.returncode == 1 and "1 failed" in done.stdout
+@pytest.fixture(scope="module")
+def verdicts(tmp_path_factory):
+    """What nbval says of a notebook that fails, of one whose stored number is right, and of one where it was changed."""
+    folder = tmp_path_factory.mktemp("nbval")
+    for name, cell in {"fails": nbformat.v4.new_code_cell("assert 1 + 1 == 3"), "right": checked("42\n"),
+                       "wrong": checked("43\n")}.items():
+        nb = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}, cells=[cell])
+        nbformat.write(nb, folder / f"{name}.ipynb")
+    # Of the plugins, nbval alone: the others take seconds to load.
+    command = [sys.executable, "-m", "pytest", "-p", "nbval.plugin", "-p", "no:cacheprovider", "-rA", "--nbval-lax"]
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
+    assert done.returncode == 1, done.stdout
+    return {name: verdict for verdict, name in re.findall(r"^(PASSED|FAILED) (\w+)\.ipynb", done.stdout, re.M)}
 
 
-def test_nbval_notices_a_number_that_was_changed_in_a_checked_cell(tmp_path):
-    def cell(shown):
-        output = nbformat.v4.new_output("stream", name="stdout", text=shown)
-        tags = {"tags": ["nbval-check-output"]}
-        return nbformat.v4.new_code_cell("print(6 * 7)", outputs=[output], metadata=tags, execution_count=1)
+def test_nbval_notices_a_notebook_that_fails(verdicts):
+    assert verdicts["fails"] == "FAILED"
 
-    assert nbval(tmp_path / "right.ipynb", cell("42\n")).returncode == 0
-    assert nbval(tmp_path / "wrong.ipynb", cell("43\n")).returncode == 1
+
+def test_nbval_notices_a_number_that_was_changed_in_a_checked_cell(verdicts):
+    assert (verdicts["right"], verdicts["wrong"]) == ("PASSED", "FAILED")

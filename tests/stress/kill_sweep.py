@@ -12,10 +12,10 @@ begins in a fresh store. Prints what was found, exits 1 if anything is wrong.
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,6 +24,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 UNIT = Path(__file__).resolve().parents[1] / "unit"
+# A sweep is forked from a process that has imported what it needs, and nothing else: its workers are started anew and import
+# for themselves, as any sweep's, and that is time enough.
+STARTED = multiprocessing.get_context("forkserver")
+STARTED.set_forkserver_preload(["dbp.runs"])
 
 
 @dataclass(frozen=True)
@@ -40,17 +44,38 @@ class Sweep:
     def runs(self) -> int:
         return (6 if self.needs else 2) * self.seeds
 
-    def start(self, folder: Path) -> subprocess.Popen:
+    def start(self, folder: Path) -> multiprocessing.Process:
         folder.mkdir(exist_ok=True)
         environment = {
-            **os.environ, "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"),
-            "OMP_NUM_THREADS": "1", "TOY_LOG": str(folder / "log"), "TOY_PAUSE": str(self.pause),
+            "DBP_RECORDS": str(folder / "records"), "DBP_CACHE": str(folder / "cache"), "OMP_NUM_THREADS": "1",
+            "TOY_LOG": str(folder / "log"), "TOY_PAUSE": str(self.pause),
         }
-        command = [sys.executable, str(UNIT / "toy_sweep.py"), *(["--needs"] if self.needs else []), str(self.jobs),
-                   str(self.seeds), self.backend]
-        with open(folder / "errors", "a") as errors:
-            return subprocess.Popen(command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL,
-                                    stderr=errors)
+        words = [*(["--needs"] if self.needs else []), str(self.jobs), str(self.seeds), self.backend]
+        process = STARTED.Process(target=_sweep, args=({**os.environ, **environment}, folder / "errors", words))
+        process.start()
+        return process
+
+
+def _sweep(environment: dict[str, str], errors: Path, words: list[str]) -> None:
+    """What toy_sweep.py does, in a process group of its own that says nothing."""
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    os.dup2(os.open(errors, os.O_WRONLY | os.O_APPEND | os.O_CREAT), 2)
+    sys.path.insert(0, str(UNIT))
+    import toy_sweep
+    from joblib.externals.loky import get_reusable_executor
+
+    status = toy_sweep.main(*words)
+    get_reusable_executor().shutdown(wait=True)  # as at the end of any program that used it, which this is not
+    sys.exit(status)
+
+
+def _status(process: multiprocessing.Process) -> int:
+    """The exit status of a sweep, when it has ended."""
+    process.join()
+    return process.exitcode
 
 
 def main(kills: int = 50, sweep: Sweep | None = None) -> dict[str, int]:
@@ -62,7 +87,7 @@ def main(kills: int = 50, sweep: Sweep | None = None) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as folder:
         quiet = Sweep(sweep.seeds, sweep.needs, jobs=1, pause=0.0)
         process = quiet.start(Path(folder) / "undisturbed")
-        if process.wait() != 0:
+        if _status(process) != 0:
             raise RuntimeError("the undisturbed sweep failed: " + (Path(folder) / "undisturbed" / "errors").read_text())
         expected = _results(Path(folder) / "undisturbed")
         found["wrong"] += len(expected) != sweep.runs
@@ -80,7 +105,7 @@ def _disturbed(folder: Path, sweep: Sweep, kills: int, choose: random.Random, ex
         process = sweep.start(folder)
         awaited = began + choose.randint(1, sweep.runs // 4 + 1)
         killed = found["kills"] < kills and _kill_somewhere(process, folder, awaited, choose)
-        if process.wait() != 0 and not killed:
+        if _status(process) != 0 and not killed:
             _tell(found, "the sweep failed: " + (folder / "errors").read_text())
         now = _records(folder)
         for name in {*_log(folder)[began:]} & {*_begun(recorded)}:
@@ -124,12 +149,12 @@ def _is_unfinished(path: Path) -> bool:
     return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
-def _kill_somewhere(process: subprocess.Popen, folder: Path, awaited: int, choose: random.Random) -> bool:
+def _kill_somewhere(process: multiprocessing.Process, folder: Path, awaited: int, choose: random.Random) -> bool:
     """Wait until that many runs have begun, then a random while; kill the whole group. False if the sweep was faster."""
-    while process.poll() is None and len(_log(folder)) < awaited:
+    while process.is_alive() and len(_log(folder)) < awaited:
         time.sleep(0.01)
     time.sleep(choose.uniform(0, 0.3))
-    if process.poll() is not None:
+    if not process.is_alive():
         return False
     os.killpg(process.pid, signal.SIGKILL)
     return True

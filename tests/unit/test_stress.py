@@ -1,6 +1,6 @@
 """The scripts of tests/stress in a short form; called by hand, they take minutes and try harder."""
 
-import importlib.util
+import importlib
 import os
 import subprocess
 import sys
@@ -13,16 +13,12 @@ STRESS = Path(__file__).resolve().parents[1] / "stress"
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
+def one_thread_and_the_scripts(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.syspath_prepend(STRESS)  # in the processes that a script starts, too
 
 
-def script(name):
-    """The module of a script, imported from its file."""
-    specification = importlib.util.spec_from_file_location(f"stress_{name}", STRESS / f"{name}.py")
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
+script = importlib.import_module
 
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been():
@@ -39,7 +35,7 @@ def test_a_sweep_of_evaluations_that_is_killed_ends_as_if_nothing_had_been():
 
 def test_what_a_kill_must_not_do_is_noticed(tmp_path, capsys):
     killing = script("kill_sweep")
-    assert killing.Sweep(seeds=1, jobs=1, pause=0).start(tmp_path).wait() == 0
+    assert killing._status(killing.Sweep(seeds=1, jobs=1, pause=0).start(tmp_path)) == 0
     results, found = killing._results(tmp_path), Counter()
     killing._judge(tmp_path, results, found)
     assert found["wrong"] == 0 and len(results) == 2
