@@ -15,19 +15,22 @@ KNOWN: dict[tuple[str, str], str] = {}
 
 BARRIERS = Path(__file__).with_name("barriers.js").read_text(encoding="utf-8")
 
+FORGOTTEN = "() => { try { localStorage.clear(); } catch { /* there is no page yet */ } }"
+
+# From the last formula on nothing moves of itself. A window of another width or mode is drawn anew, and most scripts have
+# heard of it, before the second frame from now; one that fades makes others fade. Nothing of this is waited for. The theme
+# lets the keyboard scroll what has to be scrolled a third of a second later, which is.
 DRAWN = """async () => {
   if (window.MathJax?.startup) await MathJax.startup.promise;
   if (document.fonts) await document.fonts.ready;
-}"""
-
-FORGOTTEN = "() => { try { localStorage.clear(); } catch { /* there is no page yet */ } }"
-
-# A window of another width or mode is drawn anew, and most scripts have heard of it, before the second frame from now.
-# Colours may fade into each other, which is not waited for; the theme lets the keyboard scroll what has to be scrolled a
-# third of a second later, which is.
-REDRAWN = """async () => {
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  for (const fading of document.getAnimations()) if (fading instanceof CSSTransition) fading.finish();
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  await frame();
+  for (let turns = 0; turns < 20; turns += 1) {
+    await frame();
+    const fading = document.getAnimations().filter((a) => a instanceof CSSTransition && a.playState === 'running');
+    if (!fading.length) break;
+    for (const each of fading) each.finish();
+  }
   const unsaid = () => [...document.querySelectorAll('[tabindex="-1"]')].some((e) =>
     e.scrollWidth > e.clientWidth && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX));
   const end = performance.now() + 5000;
@@ -103,11 +106,11 @@ class Visit:
         self.page.evaluate(DRAWN)
 
     def turn(self, size: int, scheme: str) -> None:
-        """Show the same page in a window of another width, or to a reader who likes the other mode."""
+        """Show the same page in another width or mode, to a reader who has scrolled down by a screen."""
         self._forget()
         self.page.set_viewport_size({"width": size, "height": HEIGHT})
         self.page.emulate_media(color_scheme=scheme)
-        self.page.evaluate(REDRAWN)
+        self.page.evaluate("() => scrollTo(0, innerHeight)")
         self.page.evaluate(DRAWN)
 
     def _forget(self) -> None:
