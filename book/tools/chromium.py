@@ -53,7 +53,7 @@ def served(folder: Path) -> Iterator[str]:
     """The address under which a folder is served, on this machine only: a search reads pages, which file:// forbids."""
     handler = functools.partial(_Quiet, directory=folder)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=[0.05], daemon=True)  # seconds that its end may take
         thread.start()
         try:
             yield f"http://127.0.0.1:{server.server_port}/"

@@ -27,18 +27,20 @@ GONE = '<ul class="search"><li><a href="gone.html">x</a></li></ul>'
 
 
 @pytest.fixture(scope="module")
-def context(browser):
-    """A narrow, dark browser for all tests of this file."""
-    context = browser.new_context(viewport={"width": 400, "height": 900}, color_scheme="dark")
-    yield context
+def page(browser):
+    """One page for all tests of this file."""
+    context = browser.new_context()
+    yield context.new_page()
     context.close()
 
 
 @pytest.fixture
-def shown(context, tmp_path):
-    """A function that serves a page with a given body, and opens it."""
+def shown(page, tmp_path):
+    """A function that serves a page with a given body, and opens it narrow and dark."""
     (tmp_path / "icon.png").write_bytes(b"")
-    page, asked = context.new_page(), itertools.count()
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.emulate_media(color_scheme="dark")
+    asked = itertools.count()
     with chromium.served(tmp_path) as home:
         def show(body="", whole=SOUND):
             (tmp_path / "page.html").write_text(whole.format(body=body), encoding="utf-8")
@@ -47,7 +49,7 @@ def shown(context, tmp_path):
             return visit
 
         yield show
-        page.close()
+        page.goto("about:blank")  # what it still asks for is of no other test
 
 
 def only(lines, words):
@@ -155,8 +157,9 @@ def test_what_scrolls_in_a_narrow_window_only_is_noticed_after_turning(shown, ax
 
 
 def test_letters_that_fade_are_looked_at_when_they_have_faded(shown, axe):
-    fades = "<style>p { transition: color 60s } @media (prefers-color-scheme: dark) { p { color: #aaa } }</style>"
-    visit = shown(f"{fades}<p>Letters</p>")
+    fades = ("<style>div, p { transition: color 60s } @media (prefers-color-scheme: dark) { div { color: #aaa } }</style>"
+             "<div><p>Letters</p></div>")
+    visit = shown(fades)
     visit.turn(1300, "light")
     assert looks.barriers(visit, axe) == []
     visit.turn(1300, "dark")
@@ -171,6 +174,15 @@ def test_what_a_script_lets_the_keyboard_scroll_a_little_later_is_waited_for(sho
     assert looks.barriers(visit, axe) == []
     visit.turn(400, "dark")
     assert looks.barriers(visit, axe) == []
+
+
+def test_what_appears_when_a_screen_was_read_is_noticed(shown, axe):
+    button = '<button style="display: none; position: fixed; top: 9px; color: #aaa; background: #fff">Top</button>'
+    visit = shown(button + '<p style="height: 3000px">Long</p>'
+                  + '<script>onscroll = () => { document.querySelector("button").style.display = "block"; }</script>')
+    assert looks.barriers(visit, axe) == []
+    visit.turn(400, "light")
+    only(looks.barriers(visit, axe), "Top")
 
 
 def test_a_page_that_fails_when_it_is_turned_is_noticed(shown):
