@@ -49,6 +49,7 @@ PLANS = {
         Part("week 1, autoencoders", ("05", "06"), ("negative-elbo", "linear-paths", "dbp-objective", "which-gradient")),
         Part("week 2, autoencoders", ("08", "09"), ("area-under", "lower-envelope", "break-it", "recognises")),
         Part("week 2, classifiers", ("11",), ("missed", "find-eps", "break-masked", "transfer-table")),
+        Part("week 2, all", ("12",), ("who-hides", "only-the-class")),
     ),
 }
 

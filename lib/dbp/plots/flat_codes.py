@@ -35,7 +35,7 @@ def code_shifts(shifts: Mapping[str, Tensor], *, title: str, alt: str) -> Figure
             ax.annotate(name, (places[middle], heights[middle]), xytext=(8, -4), textcoords="offset points", color=color,
                         weight="bold", va="top")
         ax.axvline(1, color=COLORS["neutral"], linestyle="--", linewidth=1)
-        ax.annotate("as far as the nearest\ncode of another class", (1, 0.04), xycoords=("data", "axes fraction"),
+        ax.annotate("as far as the nearest\ncode of another class", (1, 0.6), xycoords=("data", "axes fraction"),
                     xytext=(5, 0), textcoords="offset points", color=COLORS["neutral"], fontsize="small")
         ax.set(xlabel="push of the code, in distances to another class", ylabel="digits pushed less far, in %",
                xlim=(0, None), ylim=(0, 102))
