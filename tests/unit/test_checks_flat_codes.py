@@ -89,7 +89,7 @@ def choose(clean, worst, least, keeps=lambda accuracies: interval(accuracies)[0]
 
 
 def test_the_right_choice_passes():
-    assert "Right" in checks.choose_strength(choose)
+    assert "Right" in checks.strength_within(choose)
 
 
 @pytest.mark.parametrize("answer, words", [
@@ -101,7 +101,7 @@ def test_the_right_choice_passes():
 ])  # fmt: skip
 def test_wrong_choices_are_told_why(answer, words):
     with pytest.raises(AssertionError, match=words):
-        checks.choose_strength(answer)
+        checks.strength_within(answer)
 
 
 def copy_and_climb(ask, x, y, more, eps, steps=150, climb=pgd):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dbp.checks.comparing import near, row, tensor
 
-__all__ = ["break_by_labels", "choose_strength", "farthest_push", "hides", "on_frontier", "silent_defence"]
+__all__ = ["break_by_labels", "strength_within", "farthest_push", "hides", "on_frontier", "silent_defence"]
 
 
 def farthest_push(student) -> str:
@@ -117,7 +117,7 @@ def on_frontier(student) -> str:
     raise AssertionError(f"found {found.tolist()}, expected {expected.tolist()}{slip}")
 
 
-def choose_strength(student) -> str:
+def strength_within(student) -> str:
     """Exercise "Choose under a budget": student(clean, worst, least) -> index of a strength, or None.
 
     `clean` and `worst` are accuracies in percent, [strengths, seeds]. Chosen is the largest mean `worst` of those strengths
