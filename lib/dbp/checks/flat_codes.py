@@ -54,7 +54,7 @@ class _Templates(nn.Module):
         return self.after((self.before(x).flatten(1) - 0.5) @ self.weight)
 
 
-def suspects() -> dict[str, tuple[nn.Module, Tensor, Tensor, bool]]:
+def _suspects() -> dict[str, tuple[nn.Module, Tensor, Tensor, bool]]:
     """Five classifiers with images, labels, and whether each hides its slopes; the budget is 0.1."""
     generator = torch.Generator().manual_seed(4)
     honest = _Templates()
@@ -85,7 +85,7 @@ def hides(student) -> str:
         "one behind a saturated softmax": "for most images the slope of the cross-entropy is exactly zero",
         "one with ripples": "there are slopes, but they point anywhere; a search without gradients breaks what PGD left",
     }
-    for name, (model, x, y, hidden) in suspects().items():
+    for name, (model, x, y, hidden) in _suspects().items():
         right = model(x).argmax(1) == y
         found = student(model, x[right].clone(), y[right], 0.1)
         if bool(found) != hidden:
