@@ -1,4 +1,4 @@
-"""The figures of chapter 12: a line a network, an interval a point, a text a picture."""
+"""The figures of chapter 12: a line a network, an interval a point, a mark a head."""
 
 import pandas
 import pytest
@@ -29,14 +29,6 @@ def test_a_strength_of_zero_has_a_place_and_each_point_its_interval():
     (bars,) = left.containers[0].lines[2]
     assert [tuple(ends[:, 1]) for ends in (path.vertices for path in bars.get_paths())] == [
         pytest.approx((1, 4)), pytest.approx((55, 66))]
-
-
-def test_every_picture_has_its_reading():
-    picture = torch.rand(1, 8, 8)
-    strips = {"goes in": [(picture, "3"), (picture, "8")], "comes out": [(picture, "3"), (picture, "5")]}
-    figure = figures.attacked_codes(strips, **WORDS).figure
-    assert [ax.get_xlabel() for ax in figure.axes] == ["3", "8", "3", "5"]
-    assert figure.axes[0].get_ylabel() == "goes in" and all(len(ax.images) == 1 for ax in figure.axes)
 
 
 def test_each_head_and_encoder_has_a_mark_and_the_encoders_are_named_once():

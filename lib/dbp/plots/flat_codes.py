@@ -1,15 +1,15 @@
 """What does a flat code withstand? The figures of chapter "Flat codes"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import pandas
 from torch import Tensor
 
-from dbp.plots.style import COLORS, Figure, show_image, theme
+from dbp.plots.style import COLORS, Figure, theme
 from dbp.tables.findings import Finding
 
-__all__ = ["accuracy_over_strength", "attacked_codes", "code_shifts", "heads_and_encoders"]
+__all__ = ["accuracy_over_strength", "code_shifts", "heads_and_encoders"]
 
 # Told apart by marker and dash as well as by colour.
 LINES = ((COLORS["plain"], "o", "-"), (COLORS["wrong"], "s", "--"), (COLORS["detached"], "D", "-."),
@@ -72,27 +72,6 @@ def accuracy_over_strength(
             ax.set_title(heading, fontsize="medium", weight="normal")
         axes[0, 0].set_ylabel("right, in %")
         figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=len(LINES))
-        figure.suptitle(title)
-    return Figure(figure, alt)
-
-
-def attacked_codes(strips: Mapping[str, Sequence[tuple[Tensor, str]]], *, title: str, alt: str) -> Figure:
-    """Pictures in rows, each with a line of text below: what goes in, and what a network makes of it.
-
-    Args:
-        strips: name of the row to its pictures, [1, H, W], and what each is read as.
-        title: the message, as a sentence.
-        alt: what is seen.
-    """
-    columns = max(map(len, strips.values()))
-    with theme():
-        figure, axes = plt.subplots(len(strips), columns, figsize=(7.2, 1.15 * len(strips) + 0.5), layout="constrained",
-                                    squeeze=False)
-        for row, (name, pictures) in zip(axes, strips.items(), strict=True):
-            for ax, (picture, text) in zip(row, pictures, strict=True):
-                show_image(ax, picture)
-                ax.set_xlabel(text, fontsize="small")
-            row[0].set_ylabel(name, rotation=0, ha="right", va="center")
         figure.suptitle(title)
     return Figure(figure, alt)
 
