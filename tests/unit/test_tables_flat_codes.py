@@ -63,12 +63,3 @@ def test_methods_with_too_few_seeds_can_be_left_out():
     assert set(table["method"]) == {"code L1", "plain"}
     nothing = flat_codes.compare(flat_codes.unfold(FRAME.iloc[:0]), ("code L1", 0.3), "GMM", 0.1)
     assert nothing.empty and "ahead" in nothing
-
-
-def test_controls_are_taken_where_they_read_clean_digits_equally_well():
-    frame = pandas.DataFrame([run(0, (0.5, 0.1), clean=clean, weight_decay=strength) for strength, clean in
-                              ((0.3, 0.97), (1.0, 0.958), (3.0, 0.9))] + [run(0, (0.2, 0.02))])
-    table = flat_codes.compare(flat_codes.unfold(frame), ("plain", 0.0), "GMM", 0.1)
-    found = flat_codes.choose_matched(table, ["weight decay", "input noise", "plain"], 96.0)
-    assert list(zip(found["method"], found["strength"], strict=True)) == [("weight decay", 1.0), ("plain", 0.0)]
-    assert flat_codes.choose_matched(table, ["input noise"], 96.0).empty

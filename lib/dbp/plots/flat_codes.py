@@ -20,8 +20,8 @@ def code_shifts(shifts: Mapping[str, Tensor], *, title: str, alt: str) -> Figure
     """How far can an attack push a code? A rising line a network: the share of images whose code stays within a distance.
 
     Args:
-        shifts: network, a key of `COLORS` or "flat", to how far each code was pushed, in units of the distance to the
-            nearest code of another class, [N].
+        shifts: network to how far each code was pushed, in units of the distance to the nearest code of another class,
+            [N]; at most as many networks as there are `LINES`.
         title: the message, as a sentence.
         alt: what is seen.
     """

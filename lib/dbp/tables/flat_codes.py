@@ -1,7 +1,5 @@
 """P2's norm on P1's codes, beside its relatives and the controls: who withstands what, head by head."""
 
-from collections.abc import Sequence
-
 import pandas
 
 from dbp.tables.findings import difference, share
@@ -65,19 +63,3 @@ def compare(points: pandas.DataFrame, reference: tuple[str, float], head: str, e
                      "ahead": ahead})
     columns = ["method", "strength", "seeds", "clean", "accuracy", "ahead"]
     return pandas.DataFrame(sorted(rows, key=lambda row: -row["accuracy"].value), columns=columns)
-
-
-def choose_matched(table: pandas.DataFrame, methods: Sequence[str], clean: float) -> pandas.DataFrame:
-    """Of each method the strength whose clean accuracy is nearest to one.
-
-    Args:
-        table: of `compare`.
-        methods: in this order; one that is missing is left out.
-        clean: in percent.
-    """
-    found = []
-    for method in methods:
-        part = table[table["method"] == method]
-        if len(part):
-            found.append(part.iloc[[min(range(len(part)), key=lambda at: abs(part["clean"].iloc[at].value - clean))]])
-    return pandas.concat(found, ignore_index=True) if found else table.iloc[:0]
