@@ -26,9 +26,10 @@ class Built:
 
 
 def pytest_collection_modifyitems(items):
-    """The one long file among the short ones comes first of them, so that no process is left alone with it at the end."""
+    """First what builds the pages, for which others would wait; and the one long file of the short ones before these."""
     short = next((at for at, item in enumerate(items) if item.path.parent.name == "unit"), len(items))
     items[short:] = sorted(items[short:], key=lambda item: item.path.name != "test_stress.py")
+    items.sort(key=lambda item: item.path.name != "test_pages.py")
 
 
 def pytest_sessionstart(session):

@@ -23,8 +23,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-IMPORTED = ("torch", "torchvision", "pandas", "scipy.stats", "sklearn.mixture", "matplotlib.pyplot", "ipykernel.kernelapp",
-            "ipykernel.ipkernel")
+IMPORTED = ("torch", "torch._dynamo", "torchvision", "pandas", "scipy.stats", "sklearn.mixture", "matplotlib.pyplot",
+            "ipykernel.kernelapp", "ipykernel.ipkernel")  # the first optimiser that is made imports the compiler
 INLINE = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # as in any kernel; Matplotlib reads it when imported
 
 

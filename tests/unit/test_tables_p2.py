@@ -126,8 +126,8 @@ def test_networks_that_collapsed_alike_do_not_count_as_neither_moves():
 
 
 def adversarial(method="adv_train", **columns):
-    base = {"model": "C", "eps": 0.3, "lam": 0.0, "seed": range(3), "train_size": 55000, "attack": "fgsm", "labels": "true",
-            "label_smoothing": 0.1, "clean": 0.98, "fgsm_0.05": 0.9, "fgsm_0.3": [0.80, 0.82, 0.81]}
+    base = {"model": "C", "eps": 0.3, "lam": 0.0, "seed": range(3), "train_size": 55000, "max_epochs": 100, "attack": "fgsm",
+            "labels": "true", "label_smoothing": 0.1, "clean": 0.98, "fgsm_0.05": 0.9, "fgsm_0.3": [0.80, 0.82, 0.81]}
     return pandas.DataFrame(base | METHODS[method] | columns)
 
 
@@ -137,6 +137,33 @@ def test_tables_3_and_4_take_the_largest_runs_of_a_model():
     for number, size in ((3, 48), (4, 12)):
         here = cell(found[number], model="C", eps=0.3, lam=0, measure="adv")
         assert here["ours"].mean == pytest.approx(81.0) and here["ours"].n == 3 and len(found[number]) == size
+
+
+def lengths(table):
+    return {(row.eps, row.lam): row.max_epochs for row in table.drop_duplicates(["eps", "lam"]).itertuples()}
+
+
+def test_a_table_is_of_one_length_until_every_cell_has_a_longer_one():
+    early = [adversarial(max_epochs=3), *(adversarial("adv_train_gp", lam=lam, max_epochs=3) for lam in (10.0, 50.0))]
+    late = [adversarial(), adversarial("adv_train_gp", lam=10.0)]
+    both = pandas.concat([*early, *late])
+    assert lengths(p2.select_table(both, 4)) == {(0.3, 0.0): 3, (0.3, 10.0): 3, (0.3, 50.0): 3}
+    assert lengths(p2.select_table(both, 3)) == {(0.3, 0.0): 100, (0.3, 10.0): 100}
+
+
+def test_the_papers_150_epochs_stand_beside_its_100():
+    runs = [adversarial(), adversarial("adv_train_gp", lam=10.0), adversarial("adv_train_gp", lam=10.0, max_epochs=150),
+            adversarial("adv_train_gp", lam=50.0, max_epochs=150), adversarial("adv_train_gp", lam=50.0, max_epochs=3)]
+    assert lengths(p2.select_table(pandas.concat(runs), 4)) == {(0.3, 0.0): 100, (0.3, 10.0): 100, (0.3, 50.0): 150}
+
+
+def test_a_model_with_short_runs_shortens_no_other_and_other_methods_stand_in_no_table():
+    runs = [adversarial(), adversarial(model="B", max_epochs=2), adversarial("PGD training", max_epochs=2),
+            adversarial(eps=0.07)]
+    found = p2.select_table(pandas.concat(runs), 3)
+    assert found.groupby("model")["max_epochs"].agg(["min", "max"]).to_dict("index") == {
+        "B": {"min": 2, "max": 2}, "C": {"min": 100, "max": 100}}
+    assert set(found["attack"]) == {"fgsm"} and set(found["eps"]) == {0.3}
 
 
 def test_an_effect_of_the_penalty_is_counted_from_the_same_epsilon():

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas
 from torch import Tensor
 
-from dbp.plots.style import COLORS, Figure, theme
+from dbp.plots.style import COLORS, Figure, accuracy_rows, strength_axis, theme
 from dbp.tables.findings import Finding
 
 __all__ = ["accuracy_over_strength", "code_shifts", "heads_and_encoders"]
@@ -58,15 +58,11 @@ def accuracy_over_strength(
     with theme():
         figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.5), layout="constrained", sharey=True, squeeze=False)
         for ax, (heading, lines) in zip(axes[0], panels.items(), strict=True):
-            ticks = sorted({strength for table in lines.values() for strength in table["strength"]})
-            least = min(tick for tick in ticks if tick > 0) / 4
+            place = strength_axis(ax, (strength for table in lines.values() for strength in table["strength"]))
             for (color, marker, dash), (name, table) in zip(LINES, lines.items(), strict=False):
-                places = [strength or least for strength in table["strength"]]
-                ax.errorbar(places, table["value"], yerr=[table["value"] - table["low"], table["high"] - table["value"]],
-                            color=color, marker=marker, linestyle=dash, markersize=4.5, capsize=2, linewidth=1.3, label=name)
-            ax.set_xscale("log")
-            ax.set_xticks([tick or least for tick in ticks], [f"{tick:g}" for tick in ticks], minor=False)
-            ax.minorticks_off()
+                spread = [table["value"] - table["low"], table["high"] - table["value"]]
+                ax.errorbar(table["strength"].map(place), table["value"], yerr=spread, color=color, marker=marker,
+                            linestyle=dash, markersize=4.5, capsize=2, linewidth=1.3, label=name)
             ax.set(xlabel=xlabel, ylim=(-2, 102))
             ax.grid(axis="y", color="#dddddd", linewidth=0.6)
             ax.set_title(heading, fontsize="medium", weight="normal")
@@ -97,9 +93,5 @@ def heads_and_encoders(found: Mapping[tuple[str, str], Finding], *, title: str, 
                 if place == 0:
                     ax.annotate(encoder, (this.high, height), xytext=(6, 0), textcoords="offset points", color=color,
                                 va="center", fontsize="small")
-        ax.set(xlabel="right under all attacks, in %", yticks=range(len(heads)), yticklabels=heads,
-               ylim=(len(heads) - 0.5, -0.5), xlim=(-3, 103))
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="x", color="#dddddd", linewidth=0.6)
-        ax.set_title(title, loc="left")
+        accuracy_rows(ax, heads, title)
     return Figure(figure, alt)

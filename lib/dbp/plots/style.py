@@ -3,7 +3,7 @@
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 
 import matplotlib.figure
@@ -99,6 +99,33 @@ def end_labels(ax, ends: list[tuple[float, float, str, str]], gap: float = 0.075
         floor = max((y - low) / (high - low), floor + gap)
         ax.annotate(text, (x, low + floor * (high - low)), xytext=(7, 0), textcoords="offset points", color=color,
                     va="center", annotation_clip=False)
+
+
+def strength_axis(ax, strengths: Iterable[float]) -> Callable[[float], float]:
+    """A logarithmic axis of strengths, on which 0 stands at the left end, before the axis begins.
+
+    Args:
+        ax: the axes.
+        strengths: all that are drawn; each is a tick.
+
+    Returns:
+        A strength to its place on the axis.
+    """
+    strengths = sorted(set(strengths))
+    least = min(strength for strength in strengths if strength > 0) / 4
+    ax.set_xscale("log")
+    ax.set_xticks([strength or least for strength in strengths], [f"{strength:g}" for strength in strengths], minor=False)
+    ax.minorticks_off()
+    return lambda strength: strength or least
+
+
+def accuracy_rows(ax, names: Sequence[str], title: str) -> None:
+    """Axes of accuracies in percent under all attacks, a named row each, the first on top."""
+    ax.set(xlabel="right under all attacks, in %", yticks=range(len(names)), yticklabels=names,
+           ylim=(len(names) - 0.5, -0.5), xlim=(-3, 103))
+    ax.tick_params(axis="y", length=0)
+    ax.grid(axis="x", color="#dddddd", linewidth=0.6)
+    ax.set_title(title, loc="left")
 
 
 def line_panels(

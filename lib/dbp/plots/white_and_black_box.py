@@ -7,7 +7,7 @@ import numpy as np
 import pandas
 from torch import Tensor
 
-from dbp.plots.style import COLORS, Figure, theme
+from dbp.plots.style import COLORS, Figure, accuracy_rows, theme
 from dbp.tables.cells import Cell
 
 __all__ = ["accuracy_over_budget", "attackers", "heads_under_attack", "step_lengths"]
@@ -135,9 +135,5 @@ def heads_under_attack(
                 if place == 0:
                     ax.annotate(encoder, (cell.mean + (cell.std or 0), height), xytext=(8, 0), textcoords="offset points",
                                 color=COLORS[encoder], va="center", fontsize="small")
-        ax.set(xlabel="right under all attacks, in %", yticks=range(len(heads)), yticklabels=heads,
-               ylim=(len(heads) - 0.5, -0.5), xlim=(-3, 103))
-        ax.tick_params(axis="y", length=0)
-        ax.grid(axis="x", color="#dddddd", linewidth=0.6)
-        ax.set_title(title, loc="left")
+        accuracy_rows(ax, heads, title)
     return Figure(figure, alt)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import pandas
 
-from dbp.plots.style import COLORS, Figure, theme
+from dbp.plots.style import COLORS, Figure, strength_axis, theme
 
 __all__ = ["frontier", "what_each_attack_adds"]
 
@@ -60,15 +60,10 @@ def what_each_attack_adds(
     with theme():
         figure, axes = plt.subplots(1, len(panels), figsize=(7.2, 3.4), layout="constrained", sharey=True, squeeze=False)
         for ax, (heading, lines) in zip(axes[0], panels.items(), strict=True):
-            smallest = min(value for line in lines.values() for value in line if value)
+            place = strength_axis(ax, (strength for line in lines.values() for strength in line))
             for name, line in lines.items():
-                places = sorted(line)
-                ax.plot([place or smallest / 5 for place in places], [line[place] for place in places], "o-",
+                ax.plot([place(strength) for strength in sorted(line)], [line[strength] for strength in sorted(line)], "o-",
                         color=STAGES[name], markersize=4, label=name)
-            ticks = sorted({place for line in lines.values() for place in line})
-            ax.set_xscale("log")
-            ax.set_xticks([tick or smallest / 5 for tick in ticks], [f"{tick:g}" for tick in ticks], minor=False)
-            ax.minorticks_off()
             ax.set(xlabel=xlabel, ylim=(-2, 102))
             ax.set_title(heading, fontsize="medium", weight="normal")
             ax.grid(axis="y", color="#dddddd", linewidth=0.6)

@@ -65,7 +65,7 @@ def compare_table2(frame: pandas.DataFrame) -> pandas.DataFrame:
 
 
 def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFrame]:
-    """P2 Tables 3 and 4, cell by cell, from the largest runs of each model.
+    """P2 Tables 3 and 4, cell by cell, from the largest runs of each model, and as long as a whole table has them.
 
     An effect is counted from the cell without it: that of the penalty from adversarial training alone at the same epsilon,
     that of adversarial training from its smallest epsilon, that of a lambda in Table 4 from lambda = 0.
@@ -82,18 +82,35 @@ def compare_tables_3_and_4(frame: pandas.DataFrame) -> dict[int, pandas.DataFram
     Raises:
         ValueError: a column is missing, or a seed occurs twice in a cell.
     """
-    largest = frame[frame["train_size"] == frame.groupby("model")["train_size"].transform("max")]
-    ours = {}
-    for method in ("adv_train", "adv_train_gp"):
-        part = select_method(largest, method)
-        for eps in part["eps"].unique():
-            for measure, column in (("clean", "clean"), ("adv", f"fgsm_{eps:g}")):
-                cells = make_cells(part[part["eps"] == eps], ["model", "lam"], column)
-                ours |= {(model, eps, lam, measure): cell for (model, lam), cell in cells.items()}
-    three = _compare(ours, 3, lambda eps, lam: (eps if lam else 0.05, 0))
-    four = _compare(ours, 4, lambda eps, lam: (eps, 0))
+    ours = {number: _cells_by_eps(select_table(frame, number)) for number in (3, 4)}
+    three = _compare(ours[3], 3, lambda eps, lam: (eps if lam else 0.05, 0))
+    four = _compare(ours[4], 4, lambda eps, lam: (eps, 0))
     return {3: three.assign(uninformative=_is_uninformative(three, ["model", "method", "measure"])),
             4: four.assign(uninformative=_is_uninformative(four, ["model", "measure"]))}
+
+
+def select_table(frame: pandas.DataFrame, number: int) -> pandas.DataFrame:
+    """The records that stand in P2 Table 3 or 4: of each model the largest, and of those long ones that can be compared.
+
+    A table whose cells were trained for different numbers of epochs would show the epochs. So of each cell we take the
+    shortest runs that are at least as long as what *every* cell of its model reaches. (The paper's own Table 4 has 100
+    epochs at lambda = 0 and 10, and 150 beyond.)
+
+    Args:
+        frame: records of `l1_adversarial_training`, as `dbp.runs.load` gives them, or their attacks.
+        number: 3 or 4.
+
+    Returns:
+        The rows of the methods "adv_train" and "adv_train_gp" that have a published cell, with all their columns.
+    """
+    where = ["model", "eps", "lam"]
+    frame = pandas.concat([select_method(frame, method) for method in ("adv_train", "adv_train_gp")])
+    published = paper.read_table("P2", number)[where].drop_duplicates()
+    frame = frame.merge(published.astype({"eps": float, "lam": float}), on=where)
+    frame = frame[frame["train_size"] == frame.groupby("model")["train_size"].transform("max")]
+    longest = frame.groupby(where)["max_epochs"].transform("max")
+    enough = frame[frame["max_epochs"] >= longest.groupby(frame["model"]).transform("min")]
+    return enough[enough["max_epochs"] == enough.groupby(where)["max_epochs"].transform("min")]
 
 
 def select_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
@@ -165,6 +182,16 @@ def describe_runs(frame: pandas.DataFrame) -> str:
         f" at most {frame['max_epochs'].max()} epochs\n"
         f"penalty by {', '.join(kinds)}; {', '.join(sorted({*frame['device']}))}, {' to '.join(sorted({days[0], days[-1]}))}"
     )
+
+
+def _cells_by_eps(frame: pandas.DataFrame) -> dict[tuple, Cell]:
+    """(model, eps, lam, measure) to a cell; each network is attacked with the budget that it was trained with."""
+    found = {}
+    for eps, part in frame.groupby("eps"):
+        for measure, column in (("clean", "clean"), ("adv", f"fgsm_{eps:g}")):
+            cells = make_cells(part, ["model", "lam"], column)
+            found |= {(model, eps, lam, measure): cell for (model, lam), cell in cells.items()}
+    return found
 
 
 def _compare(ours: Mapping[tuple, Cell], number: int, reference: Callable[[float, float], tuple[float, float]]):
