@@ -1,11 +1,12 @@
 // What axe-core says of what is new in this page since it last looked: all of it at the first look, and what a new width, a
 // new mode or a script has made visible later. A contrast follows from an element's style, and the longest pages have ten
-// thousands of elements in some dozens of styles, for each of which axe-core takes milliseconds: two of a style are looked at.
+// thousands of elements in some dozens of styles, for each of which axe-core takes milliseconds: two of a style are looked at,
+// and none twice.
 //
 // worst: the impacts that count. styles: how many elements of each style were looked at before, on other pages too.
 // Returns [[impact, rule, html] of each finding, styles as they are now].
 async ([worst, styles]) => {
-  const before = window.lookedAt, now = (window.lookedAt ??= { elements: new WeakSet(), width: 0 });
+  const before = window.lookedAt, now = (window.lookedAt ??= { elements: new WeakSet(), styles: new WeakMap(), width: 0 });
   const all = [...document.querySelectorAll('*')], visible = new Set(), appeared = [];
   for (const e of all) {
     if (!e.checkVisibility({ visibilityProperty: true })) continue;
@@ -35,7 +36,9 @@ async ([worst, styles]) => {
     if (!visible.has(e) || ![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim())) continue;
     const s = getComputedStyle(e), off = e.closest(':disabled, [aria-disabled="true"]') ? 'disabled' : '';
     const key = [ground(e), s.color, s.fontSize, s.fontWeight, s.textShadow, off].join('|');
-    if ((counted.get(key) || 0) >= 2) continue;
+    const own = now.styles.get(e) || new Set();
+    if ((counted.get(key) || 0) >= 2 || own.has(key)) continue;
+    now.styles.set(e, own.add(key));
     counted.set(key, (counted.get(key) || 0) + 1);
     e.setAttribute('data-sample', '');
     samples += 1;

@@ -203,12 +203,12 @@ def dead_links(seen: dict[str, tuple[list[str], list[str]]], home: str, site: Pa
     return wrong
 
 
-def search(visit: Visit, word: str) -> list[str]:
-    """Whether the book's search finds a word, and its first hit is a page that is there."""
+def search(visit: Visit, word: str, patience: float = 5000) -> list[str]:
+    """Whether the book's search finds a word within so many milliseconds, and its first hit is a page that is there."""
     visit.open(f"search.html?q={word}")
     hits = visit.page.locator("ul.search li a")
     try:
-        hits.first.wait_for(timeout=5000)
+        hits.first.wait_for(timeout=patience)
     except Exception:  # Playwright's own, which this file can do without
         return [f"search finds nothing for {word}"]
     answer = visit.page.request.get(hits.first.evaluate("e => e.href"))

@@ -145,7 +145,7 @@ def test_what_another_width_or_mode_brings_is_noticed_and_nothing_twice(shown, a
     lines = sorted(line.split(": ")[1] for line in looks.barriers(visit, axe))
     assert lines == ["aria-required-children", "color-contrast"]
     visit.turn(400, "dark")
-    assert looks.barriers(visit, axe, {}) != [] and all("contrast" in line for line in looks.barriers(visit, axe, {}))
+    assert looks.barriers(visit, axe, {}) == []
 
 
 def test_what_scrolls_in_a_narrow_window_only_is_noticed_after_turning(shown, axe):
@@ -167,8 +167,12 @@ def test_letters_that_fade_are_looked_at_when_they_have_faded(shown, axe):
 
 
 def test_what_a_script_lets_the_keyboard_scroll_a_little_later_is_waited_for(shown, axe):
-    late = '<script>onresize = () => setTimeout(() => { document.querySelector("[tabindex]").tabIndex = 0; }, 300);</script>'
-    wide = '<div style="overflow-x: auto" tabindex="-1"><pre>' + "x" * 120 + "</pre></div>"
+    late = """<script>onresize = () => {
+      const box = document.querySelector("[tabindex]");
+      box.tabIndex = -1;
+      setTimeout(() => { box.tabIndex = 0; }, 900);
+    };</script>"""
+    wide = '<div style="overflow-x: auto" tabindex="0"><pre>' + "x" * 120 + "</pre></div>"
     visit = shown(wide + late)
     visit.turn(1300, "dark")
     assert looks.barriers(visit, axe) == []
@@ -231,4 +235,4 @@ def test_dead_links_are_noticed(shown, tmp_path):
 def test_a_search_that_finds_nothing_is_noticed(shown, tmp_path, hits, words):
     visit = shown()
     (tmp_path / "search.html").write_text(SOUND.format(body=hits), encoding="utf-8")
-    only(looks.search(visit, "DRAW"), words)
+    only(looks.search(visit, "DRAW", patience=500), words)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbp import experiments, runs
+from dbp.attacks import autoencoder
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
@@ -19,6 +20,7 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("smoke")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DBP_CACHE", str(folder / "cache"))
+        patch.setattr(autoencoder, "ROWS", 4)  # else each chunk of an attack is filled up to 64
         yield runs.Store(folder / "records")
 
 

@@ -168,15 +168,6 @@ def test_a_network_that_has_collapsed_counts_all_pairs_and_gives_no_number():
     assert nothing_but_none(found) and nothing_but_none(areas) and len(found["curves"]["envelope"]) == 21
 
 
-@pytest.mark.parametrize("model", dict.fromkeys(c.network.model for c in auddc.plan(profiles.load("smoke"))))
-def test_every_kind_of_network_of_the_smoke_profile_can_be_attacked(model, monkeypatch):
-    monkeypatch.setattr(attacks, "ROWS", 2)  # else each chunk is filled up to 64
-    config = next(config for config in auddc.plan(profiles.load("smoke")) if config.network.model == model)
-    config = dataclasses.replace(config, pairs=1, trade_offs=3, steps=1)
-    found = auddc.run(config, networks=[dbp_autoencoders.network(config.network).eval()])
-    assert json.dumps(found, allow_nan=False) and len(found["areas"]["gap"]) == 1
-
-
 # What a run says of a network that was trained.
 
 @pytest.fixture(scope="module")

@@ -153,8 +153,8 @@ def test_results_depend_on_nothing_that_roots_leave_out():
 
 
 def toy(scale, **changes):
-    """The scale with 200 embedded images, two epochs and one seed a run, everything else as it is."""
-    tiny = Sizes(200, 50, test_size=50, max_epochs=2)
+    """The scale with 100 embedded images, two epochs and one seed a run, everything else as it is."""
+    tiny = Sizes(100, 50, test_size=50, max_epochs=2)
     parts = tuple(dataclasses.replace(part, seeds=1, sizes=tiny, attack=ATTACK) for part in scale.parts)
     return dataclasses.replace(scale, source="embedded", parts=parts, **changes)
 

@@ -14,8 +14,6 @@ from dbp.runs.fingerprint import digest_of
 from dbp.runs.records import planned
 from dbp.runs.runner import make
 
-BACKENDS = ["processes", "dask"]
-
 
 @pytest.fixture
 def log(tmp_path, monkeypatch):
@@ -29,15 +27,10 @@ def results(table):
     return table[["key", "accuracy", "weight", "lam", "seed", "shift"]]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_missing_networks_are_made_first_and_each_once(store, toy, profile, log, jobs, backend, tmp_path, fresh_workers):
-    if backend == "dask":
-        pytest.importorskip("distributed")
-    if (backend, jobs) == ("dask", 1):
-        pytest.skip("one worker of a cluster adds nothing")
+def test_missing_networks_are_made_first_and_each_once(store, toy, profile, log, jobs, tmp_path, fresh_workers):
     alone = ensure(toy_evaluation, profile, progress=False, store=Store(tmp_path / "alone"))
-    table = ensure(toy_evaluation, profile, jobs=jobs, progress=False, backend=backend)
+    table = ensure(toy_evaluation, profile, jobs=jobs, progress=False)
     assert results(table).equals(results(alone))
     trainings = [line for line in log() if not line.startswith("evaluation")]
     assert len(table) == 8 and len(trainings) == 8 and len(set(trainings)) == 4  # four for each store

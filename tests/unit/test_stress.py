@@ -23,8 +23,8 @@ script = importlib.import_module
 
 def test_a_sweep_that_is_killed_again_and_again_ends_as_if_nothing_had_been():
     killing = script("kill_sweep")
-    found = killing.main(5, killing.Sweep(seeds=4))
-    assert found["wrong"] == 0 and found["kills"] == 5 and found["interrupted_in_a_run"] >= 1
+    found = killing.main(3, killing.Sweep(seeds=3))
+    assert found["wrong"] == 0 and found["kills"] == 3 and found["interrupted_in_a_run"] >= 1
 
 
 def test_a_sweep_of_evaluations_that_is_killed_ends_as_if_nothing_had_been():

@@ -58,6 +58,8 @@ def test_a_percentage_has_the_decimals_that_its_spread_allows(found, text):
     (Cell(12.345, 0.678, 3), "12.3 ± 0.7"),
     (Cell(9.535, None, 1), "9.54 (one seed)"),
     (Cell(1008.7, 13.2, 2), "1010 ± 10"),
+    (Cell(9.4967, 0.0412, 3), "9.50 ± 0.04"),
+    (Cell(237.04, 0.62, 3), "237.0 ± 0.6"),
 ])
 def test_another_number_has_three_digits_and_its_spread_one(found, text):
     assert format_cell(found, percent=False) == text

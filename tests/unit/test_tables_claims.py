@@ -23,7 +23,7 @@ def test_numbers_and_claims_on_the_records(records_of_claims):
     assert named == set(found)
     assert all(each.low <= each.value <= each.high and each.seeds >= 3 for each in found.values())
     table = claims.list_claims(records_of_claims)
-    assert len(table) == 10 and set(table["it"]) <= {"holds", "does not", "open"} and table["chapter"].str.len().eq(2).all()
+    assert len(table) == 12 and set(table["it"]) <= {"holds", "does not", "open"} and table["chapter"].str.len().eq(2).all()
 
 
 @pytest.fixture(scope="module")

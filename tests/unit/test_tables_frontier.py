@@ -53,6 +53,16 @@ def test_an_autoencoder_s_penalty_counts_from_its_start_on():
     assert costs.count_step("dbp_autoencoders", VAE) == before
 
 
+@pytest.mark.parametrize("experiment, config", [
+    ("l1_adversarial_training", dataclasses.replace(TRAINED, eps=0.05, label_smoothing=0.1)),
+    ("dbp_autoencoders", dataclasses.replace(VAE, lam1=2.0, weight_decay=0.3, input_noise=0.2, learning_rate=0.01, clip=2.0,
+                                             gradient_images=7, projections=3)),
+], ids=["classifier", "autoencoder"])
+def test_no_product_depends_on_what_is_counted_alike(experiment, config):
+    alike = costs._alike(config)
+    assert alike != config and costs.count_step(experiment, alike) == costs.count_step(experiment, config)
+
+
 def test_a_training_s_operations_grow_with_images_and_with_the_epochs_that_were_run():
     fields = vars(C)
     whole = costs.count_training("l1_penalty", fields)

@@ -166,6 +166,14 @@ def test_a_model_with_short_runs_shortens_no_other_and_other_methods_stand_in_no
     assert set(found["attack"]) == {"fgsm"} and set(found["eps"]) == {0.3}
 
 
+def test_the_shortest_trainings_are_those_of_each_kind():
+    runs = pandas.concat([adversarial(), adversarial(max_epochs=3), adversarial("adv_train_gp", lam=10.0),
+                          adversarial("PGD training", max_epochs=30), adversarial(eps=0.05, max_epochs=30)])
+    found = p2.select_shortest(runs).drop_duplicates(["attack", "lam", "eps"])
+    assert found[["attack", "lam", "eps", "max_epochs"]].values.tolist() == [
+        ["fgsm", 0.0, 0.3, 3], ["fgsm", 10.0, 0.3, 100], ["pgd", 0.0, 0.3, 30], ["fgsm", 0.0, 0.05, 30]]
+
+
 def test_an_effect_of_the_penalty_is_counted_from_the_same_epsilon():
     with_it = adversarial("adv_train_gp", lam=10.0, **{"fgsm_0.3": [0.90, 0.92, 0.91]})
     here = cell(p2.compare_tables_3_and_4(pandas.concat([adversarial(), with_it]))[3],

@@ -9,7 +9,8 @@ from dbp.tables import p2
 
 def frame(method, seeds=(0, 1, 2), **columns):
     wanted = {"attack": "fgsm", "labels": "true", "label_smoothing": 0.1} | METHODS[method]
-    base = wanted | {"model": "C", "eps": 0.3, "train_size": 100, "seed": list(seeds)} | {"lam": wanted.get("lam", 10.0)}
+    base = wanted | {"model": "C", "eps": 0.3, "train_size": 100, "max_epochs": 3, "seed": list(seeds)}
+    base |= {"lam": wanted.get("lam", 10.0)}
     return pandas.DataFrame(base | {"clean": 0.98, "fgsm_0.3": [0.90 + 0.01 * seed for seed in seeds]} | columns)
 
 

@@ -67,8 +67,8 @@ def format_cell(cell: Cell | None, *, percent: bool = True) -> str:
 
     Args:
         cell: what is written.
-        percent: with one decimal, or two where the spread is below 0.095; otherwise the mean to three significant digits
-            and the spread to one, as `0.107 ± 0.002`.
+        percent: with one decimal, or two where the spread is below 0.095; otherwise the spread to one significant digit
+            and the mean to three, or more where the spread has more decimals: `0.107 ± 0.002`, `9.50 ± 0.04`.
     """
     if cell is None:
         return "–"
@@ -77,6 +77,8 @@ def format_cell(cell: Cell | None, *, percent: bool = True) -> str:
         mean, std = (value if value is None else f"{value:.{decimals}f}" for value in (cell.mean, cell.std))
     else:
         mean, std = _round(cell.mean, 3), None if cell.std is None else _round(cell.std, 1)
+        if std is not None and _decimals(std) > _decimals(mean):
+            mean = f"{cell.mean:.{_decimals(std)}f}"
     if std is not None:
         return f"{mean} ± {std}"
     return f"{mean} (one seed)" if cell.n == 1 else mean
@@ -84,6 +86,10 @@ def format_cell(cell: Cell | None, *, percent: bool = True) -> str:
 
 def _round(value: float, digits: int) -> str:
     return f"{float(f'{value:.{digits}g}'):g}"  # 1010, not 1.01e+03
+
+
+def _decimals(number: str) -> int:
+    return len(number.partition(".")[2])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,11 @@ from dbp.training import autoencoder_terms
 
 BATCH = 1  # every operation that counts is one for each image
 
+# Fields that no product of a step depends on, each with a value that stands for all.
+IDLE = {"seed": 0, "train_size": 1, "validation_size": 1, "test_size": 1, "max_epochs": 1, "eps": 0.1, "lam1": 1.0,
+        "label_smoothing": 0.0, "weight_decay": 0.0, "input_noise": 0.0, "learning_rate": 1.0, "clip": 1.0,
+        "gradient_images": 1, "projections": 1}
+
 
 def count_step(experiment: str, config) -> float:
     """Operations of one training step, per image: forward, what is penalised, adversarial copies, and backward.
@@ -56,7 +61,8 @@ def count_training(experiment: str, fields: Mapping) -> float:
 def _alike(config):
     """The configuration that stands for all of which a step takes as much: how much of a penalty there is does not count."""
     weights = {name: 1.0 for name in ("lam", "lam2") if getattr(config, name, 0.0) > 0}
-    return dataclasses.replace(config, seed=0, train_size=1, test_size=1, max_epochs=1, **weights)
+    idle = {name: value for name, value in IDLE.items() if hasattr(config, name)}
+    return dataclasses.replace(config, **idle, **weights)
 
 
 @functools.lru_cache(maxsize=256)

@@ -113,6 +113,16 @@ def select_table(frame: pandas.DataFrame, number: int) -> pandas.DataFrame:
     return enough[enough["max_epochs"] == enough.groupby(where)["max_epochs"].transform("min")]
 
 
+def select_shortest(frame: pandas.DataFrame) -> pandas.DataFrame:
+    """The runs with the fewest epochs of each kind of training, where one was made at several lengths.
+
+    Args:
+        frame: records of `l1_adversarial_training`, as `dbp.runs.load` gives them, or their attacks.
+    """
+    kind = ["model", "eps", "attack", "labels", "label_smoothing", "penalty", "lam", *READING, "points", "train_size"]
+    return frame[frame["max_epochs"] == frame.groupby(kind)["max_epochs"].transform("min")]
+
+
 def select_method(frame: pandas.DataFrame, method: str) -> pandas.DataFrame:
     """The records of one method of `dbp.experiments.l1_adversarial_training`, whatever the model, budget and size.
 
