@@ -124,7 +124,7 @@ def test_factors_are_compared_where_a_unit_is_unknown():
                   verdict="undecided")
     table = laid_out(without, with_dbp, across="target", scale="factor")
     seen = shown(table)
-    assert seen.rows[2][1:] == ["10", "10.0 ± 0.1 ?", "0.05×\u202f0.005", "5 ± 0.1 ⇈×\u202f0.5"]
+    assert seen.rows[2][1:] == ["10", "10.0 ± 0.1 ?", "0.05×\u202f0.005", "5.0 ± 0.1 ⇈×\u202f0.5"]
     assert seen.styles[2][2] == "" and "0,114,178,0.42" in seen.styles[2][4]       # a hundred times the paper's factor
     assert difference(pandas.Series(with_dbp), table) == pytest.approx(np.log(100))
 
