@@ -5,9 +5,8 @@ PORT ?= 8000
 NOTEBOOKS ?=
 
 BIN := .venv/bin
-# Processes of one thread beat one of several; PyTorch would take every core for each of them. Three on two cores, since
-# tests wait for browsers, kernels and workers.
-JOBS ?= 3
+# Two processes of one thread beat one of two; PyTorch would take every core for each of them.
+JOBS ?= 2
 export OMP_NUM_THREADS ?= 1
 # One run for all, in this order: long files first and many short ones last, so that no process waits for another at the end.
 TESTED := notebooks tests/book tests/notebooks tests/browser tests/unit
